@@ -1,1 +1,6 @@
-//! placeholder
+//! The embedded router: wire-compatible with skupper-router at the edge, and a small hub.
+//!
+//! [`core`] is pure: bytes, socket events and time in; bytes, actions and deadlines out. [`io`] is its dull driver.
+
+pub mod core;
+pub mod io;

@@ -1,0 +1,1 @@
+//! The driver: sockets, TLS and timers around [`crate::core`].
