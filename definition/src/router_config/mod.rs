@@ -1,0 +1,22 @@
+//! The typed model of `skrouterd.json`, the file that both routers read.
+//!
+//! The file is a JSON array of `["<entity>", {attributes}]` pairs. [`parse`] accepts the files that Skupper's
+//! own tools wrote (comment lines, kebab-case names, `${VAR}`); [`RouterConfig::to_json`] writes what
+//! Skupper's tools and `skrouterd` 2.x accept.
+
+mod attributes;
+mod entities;
+mod error;
+mod metadata;
+mod read;
+mod text;
+mod validate;
+mod write;
+
+pub use entities::{
+    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener,
+    LogEntity, Role, RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge, UnknownEntity,
+};
+pub use error::{ConfigProblem, Place, RouterConfigError};
+pub use metadata::Metadata;
+pub use read::parse;
