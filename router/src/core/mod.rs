@@ -285,7 +285,7 @@ impl Router {
         todo!()
     }
     /// What the socket should do now. An unknown flow: `close`.
-    pub fn flow_io(&self, flow: FlowId) -> FlowIo {
+    pub fn flow_io(&mut self, flow: FlowId) -> FlowIo {
         todo!()
     }
     /// Bytes read from the socket, at most `read_budget`.
