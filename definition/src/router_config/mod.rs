@@ -7,6 +7,7 @@
 mod attributes;
 mod entities;
 mod error;
+mod from_definition;
 mod metadata;
 mod read;
 mod text;
@@ -18,5 +19,8 @@ pub use entities::{
     LogEntity, Role, RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge, UnknownEntity,
 };
 pub use error::{ConfigProblem, Place, RouterConfigError};
+pub use from_definition::{
+    CERTIFICATES_FOLDER, GatewayOptions, UPLINK_NAME, UPLINK_PROFILE, Uplink, from_definition,
+};
 pub use metadata::Metadata;
 pub use read::parse;

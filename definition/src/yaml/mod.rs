@@ -1,0 +1,59 @@
+//! A small tree of YAML nodes that know where they stand.
+
+mod load;
+mod scalar;
+
+use std::ops::Range;
+
+pub(crate) use load::load;
+pub(crate) use scalar::{Resolved, Scalar};
+
+/// A value and its bytes in the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) at: Range<usize>,
+    pub(crate) value: Value,
+}
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// One key of a mapping, and its value. A key may occur twice: the reader reports it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_at: Range<usize>,
+    pub(crate) value: Node,
+    /// It came through `<<`: `key_at` is where, and a key of the mapping's own wins over it.
+    pub(crate) merged: bool,
+}
+
+impl Node {
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar(scalar) if scalar.resolve() == Resolved::Null)
+    }
+
+    /// Where to point when something is missing in this node: its first key, else the node.
+    pub(crate) fn head(&self) -> Range<usize> {
+        match &self.value {
+            Value::Map(entries) => entries
+                .first()
+                .map_or(self.at.clone(), |entry| entry.key_at.clone()),
+            Value::Scalar(_) | Value::List(_) => self.at.clone(),
+        }
+    }
+
+    /// What was found, for messages such as `expected integer, found …`.
+    pub(crate) fn description(&self) -> String {
+        match &self.value {
+            Value::Scalar(scalar) => scalar.description(),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+        }
+    }
+}
