@@ -1,1 +1,24 @@
-//! placeholder
+//! Credentials for Moorline: what lets one host link to a network, and lets another host link to us.
+//!
+//! * [`token`]: the link token, the file that carries an uplink's host, port and certificates.
+//! * [`credentials`]: a certificate, its private key and the authority that it answers to, checked.
+//! * [`authority`]: a certificate authority in a state directory, and the certificates that it issues.
+//! * [`expiry`]: the dates of certificates.
+//! * [`files`]: the one module that writes: 0600 files in 0700 directories, all of it or nothing.
+//!
+//! Everything but [`files`] and the functions that name a directory is pure. Nothing here reads the
+//! clock: whoever judges a date passes `now`.
+
+pub mod authority;
+pub mod credentials;
+pub mod endpoint;
+pub mod expiry;
+pub mod files;
+pub mod token;
+
+pub use authority::{Authority, AuthorityError, Origin};
+pub use credentials::{Credentials, CredentialsError, CredentialsFault, Purpose};
+pub use endpoint::Endpoint;
+pub use expiry::Validity;
+pub use files::FileError;
+pub use token::{LinkToken, TokenError, TokenFault, TokenKind};

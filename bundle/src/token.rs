@@ -1,0 +1,71 @@
+//! The link token: the file that carries an uplink's host, port and certificates.
+//!
+//! It is a Kubernetes Secret as YAML, written by a Skupper site (`skupper token create -t cert`), by
+//! a Podman site, or by a Moorline hub. Skupper's other kind, the claim token, is recognised and
+//! refused with the way out.
+
+mod document;
+mod fault;
+mod parse;
+mod write;
+
+use std::num::NonZeroU32;
+
+use crate::credentials::Credentials;
+use crate::endpoint::Endpoint;
+
+pub use fault::{Place, TokenError, TokenFault};
+
+/// The most bytes that a token may have. A real one has about 6 KiB.
+pub const LARGEST: usize = 256 * 1024;
+
+/// The name of a token whose file gives none, as Skupper's is by default.
+pub const DEFAULT_NAME: &str = "skupper";
+
+/// A token that carries certificates, checked.
+///
+/// One that came out of [`LinkToken::parse`] had, at the `now` given there, certificates in date,
+/// the right key and the right authority. `Debug` hides the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkToken {
+    /// The name of the Secret.
+    pub name: String,
+    /// Where an edge router connects: what a gateway uses.
+    pub edge: Endpoint,
+    /// Where an interior router connects.
+    pub inter_router: Option<Endpoint>,
+    /// The id of the site that made the token.
+    pub generated_by: Option<String>,
+    /// The version of the site that made the token.
+    pub site_version: Option<String>,
+    /// The cost of the link, 1 to 2147483647. `None` if the token gives none; as in Skupper, one that
+    /// is not such a number counts as none, and a link without a cost costs 1.
+    pub cost: Option<NonZeroU32>,
+    /// The client certificate, its key, and the authority that the other side answers to.
+    pub credentials: Credentials,
+}
+
+/// Which of Skupper's tokens a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// It carries certificates.
+    Cert,
+    /// It carries a password that is exchanged for certificates, once.
+    Claim,
+}
+
+/// The names that Skupper gives to annotations and labels.
+pub(crate) mod key {
+    pub(crate) const TYPE: &str = "skupper.io/type";
+    pub(crate) const CONNECTION_TOKEN: &str = "connection-token";
+    pub(crate) const GATEWAY_CONNECTION_TOKEN: &str = "gateway-connection-token";
+    pub(crate) const TOKEN_CLAIM: &str = "token-claim";
+    pub(crate) const CLAIM_URL: &str = "skupper.io/url";
+    pub(crate) const COST: &str = "skupper.io/cost";
+    pub(crate) const GENERATED_BY: &str = "skupper.io/generated-by";
+    pub(crate) const SITE_VERSION: &str = "skupper.io/site-version";
+    pub(crate) const EDGE_HOST: &str = "edge-host";
+    pub(crate) const EDGE_PORT: &str = "edge-port";
+    pub(crate) const INTER_ROUTER_HOST: &str = "inter-router-host";
+    pub(crate) const INTER_ROUTER_PORT: &str = "inter-router-port";
+}
