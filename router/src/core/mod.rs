@@ -3,322 +3,489 @@
 //! Everything happens on one thread: the driver calls a `handle_*` or query method, then drains
 //! [`Router::poll_action`] and does what it says. No method blocks, none reads a clock.
 
-use std::time::{Duration, Instant};
+mod address;
+mod conn;
+mod edge;
+mod flow;
+mod head;
+mod hub;
+mod inbound;
+mod legacy;
+mod names;
+mod queue;
+mod splice;
+mod streams;
+mod table;
+mod types;
 
-/// What this router is.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Router id; also the AMQP container id. Unique in the network.
-    pub id: String,
-    /// Edge, or interior (hub).
-    pub mode: Mode,
-    /// Seed of the router's random names (temporary addresses, link names, mesh id). Not a secret.
-    pub seed: u64,
-    /// Product version in the open performative.
-    pub version: String,
-    /// Address prefixes whose messages go to every consumer, for instance `mc`.
-    pub multicast_prefixes: Vec<String>,
+pub use types::*;
+
+use conn::{Conn, LinkUse, Owner};
+use flow::{FailedState, Flow};
+use inbound::Transfer;
+use moorline_amqp::{DeliveryState, Event, LinkId, Outgoing};
+use names::Names;
+use rustc_hash::FxHashMap;
+use slotmap::SlotMap;
+use splice::{Splice, SpliceId};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+use table::{Dest, Table};
+
+/// A listener and whether its port shall be open.
+struct ListenerEntry {
+    spec: ListenerSpec,
+    entity: Arc<str>,
+    address: Arc<str>,
+    listening: bool,
 }
 
-/// Edge or hub.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// One uplink to an interior router or hub.
-    Edge,
-    /// Accepts edges.
-    Hub,
-}
-
-/// How TCP bytes travel in AMQP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encapsulation {
-    /// Data sections; the only one that a 1.x network speaks by default.
-    Legacy,
-    /// Bare bytes behind an empty value section; the only one of 3.x routers.
-    Lite,
-}
-
-slotmap::new_key_type! {
-    /// An AMQP connection.
-    pub struct ConnId;
-    /// A TCP connection of a listener or connector.
-    pub struct FlowId;
-    /// A `tcpListener`.
-    pub struct ListenerId;
-    /// A `tcpConnector`.
-    pub struct ConnectorId;
-}
-
-/// A service whose clients connect to us.
-#[derive(Debug, Clone)]
-pub struct ListenerSpec {
-    /// Entity name.
-    pub name: String,
-    /// Service address, for instance `database:5432`.
-    pub address: String,
-    /// None: as the uplink's version asks (2.x legacy, 3.x lite).
-    pub encapsulation: Option<Encapsulation>,
-    /// `siteId`, goes into the legacy subject.
-    pub site_id: String,
-}
-
-/// A server that we connect to.
-#[derive(Debug, Clone)]
-pub struct ConnectorSpec {
-    /// Entity name.
-    pub name: String,
-    /// Service address.
-    pub address: String,
-    /// Target host.
-    pub host: String,
-    /// Target port.
-    pub port: String,
-}
-
-/// The other end of an AMQP connection.
-#[derive(Debug, Clone)]
-pub struct ConnectionSpec {
-    /// We are its edge, or it is ours.
-    pub role: ConnRole,
-    /// Our name of it, for logs: connector name, or peer address.
-    pub label: String,
-    /// Host of our open performative (uplink only).
-    pub hostname: Option<String>,
-    /// `maxFrameSize`, bytes.
-    pub max_frame_size: u32,
-    /// `maxSessionFrames`.
-    pub max_session_frames: u32,
-    /// `idleTimeoutSeconds`: the peer is dead when silent for this long; half of it is advertised.
-    pub idle_timeout: Duration,
-    /// Uplink: use EXTERNAL (else ANONYMOUS). Edge of ours: the peer has a verified certificate, offer EXTERNAL
-    /// (else ANONYMOUS is offered).
-    pub external: bool,
-}
-
-/// Role of an AMQP connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnRole {
-    /// To the network, we are the edge.
-    Uplink,
-    /// From an edge, we are the hub.
-    Edge,
-}
-
-/// What the driver must do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Open the listening socket of this listener. Its service is reachable.
-    Listen(ListenerId),
-    /// Close the listening socket; accepted connections stay.
-    Unlisten(ListenerId),
-    /// Connect a TCP socket, then say [`Router::connected`] or [`Router::connect_failed`].
-    Connect {
-        /// The flow to connect.
-        flow: FlowId,
-        /// Through this connector; its spec holds host and port.
-        connector: ConnectorId,
-    },
-    /// Something changed for this socket: look at [`Router::flow_io`] again.
-    WakeFlow(FlowId),
-    /// Something changed for this connection: output, timeout, input wish or its end.
-    WakeConnection(ConnId),
-    /// Tell people.
-    Report(Report),
-}
-
-/// What a TCP socket of a flow should do now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FlowIo {
-    /// Bytes that the core takes now; 0: do not read.
-    pub read_budget: usize,
-    /// Bytes wait in [`Router::flow_output`].
-    pub has_output: bool,
-    /// All output is written and no more will come: shut down the writing half (once).
-    pub shutdown_write: bool,
-    /// Drop the socket now and forget the flow: it is over ([`Router::forget_flow`]).
-    pub close: Option<CloseKind>,
-}
-
-/// How to drop a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseKind {
-    /// Both directions ended well.
-    Done,
-    /// Reset it (linger 0), so that its peer sees that it did not end well.
-    Reset,
-}
-
-/// Things worth a log line.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Report {
-    /// An AMQP connection is up: our label, the peer's container id and its version.
-    ConnectionUp {
-        /// Connection.
-        conn: ConnId,
-        /// Container id of the peer.
-        container: String,
-        /// `version` property, when given.
-        version: Option<String>,
-    },
-    /// An AMQP connection ended, with the cause.
-    ConnectionDown {
-        /// Connection.
-        conn: ConnId,
-        /// Cause.
-        cause: String,
-    },
-    /// A flow ended: the access log's line.
-    FlowEnded(FlowRecord),
-    /// Something a person should know (a mismatch of encapsulations, a link refused by the network...).
-    Warning(String),
-}
-
-/// One TCP connection, when it is over.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FlowRecord {
-    /// Service address.
-    pub address: String,
-    /// Listener's or connector's name.
-    pub entity: String,
-    /// True on the listener side.
-    pub listener: bool,
-    /// The socket's peer (client, or target server).
-    pub peer: String,
-    /// Bytes read from the socket.
-    pub bytes_in: u64,
-    /// Bytes written to the socket.
-    pub bytes_out: u64,
-    /// From accept (or connect request) to end.
-    pub duration: Duration,
-    /// `None`: ended well. Else the cause in words.
-    pub error: Option<String>,
+struct ConnectorEntry {
+    spec: ConnectorSpec,
+    entity: Arc<str>,
+    address: Arc<str>,
 }
 
 /// The router.
-pub struct Router {}
+pub struct Router {
+    settings: Settings,
+    names: Names,
+    mesh_id: Option<String>,
+    /// Five characters in front of each flow id.
+    flow_prefix: String,
+    stream_counter: u64,
+    listeners: SlotMap<ListenerId, ListenerEntry>,
+    connectors: SlotMap<ConnectorId, ConnectorEntry>,
+    conns: SlotMap<ConnId, Conn>,
+    flows: SlotMap<FlowId, Flow>,
+    splices: SlotMap<SpliceId, Splice>,
+    table: Table,
+    /// Hub: edges by container id.
+    edges: FxHashMap<String, ConnId>,
+    /// Temporary addresses of listeners' flows.
+    replies: FxHashMap<String, FlowId>,
+    actions: VecDeque<Action>,
+    /// To put a section head and its octets side by side.
+    scratch: Vec<u8>,
+}
 
-#[allow(unused_variables)]
 impl Router {
     /// A router without connections or services.
     pub fn new(settings: Settings) -> Router {
-        todo!()
+        let mut names = Names::new(settings.seed);
+        Router {
+            mesh_id: (settings.mode == Mode::Edge).then(|| names.random(15)),
+            flow_prefix: names.random(5),
+            stream_counter: 0,
+            names,
+            settings,
+            listeners: SlotMap::with_key(),
+            connectors: SlotMap::with_key(),
+            conns: SlotMap::with_key(),
+            flows: SlotMap::with_key(),
+            splices: SlotMap::with_key(),
+            table: Table::default(),
+            edges: FxHashMap::default(),
+            replies: FxHashMap::default(),
+            actions: VecDeque::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn warn(&mut self, text: impl Into<String>) {
+        self.actions.push_back(Action::Report(Report::Warning(text.into())));
+    }
+
+    /// How routers name us in annotations.
+    fn node_id(&self) -> String {
+        format!("0/{}", self.settings.id)
     }
 
     // ---- services, at any time
 
     /// Adds a listener; [`Action::Listen`] follows when its service is reachable.
     pub fn add_listener(&mut self, spec: ListenerSpec) -> ListenerId {
-        todo!()
+        let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
+        let id = self.listeners.insert(ListenerEntry { spec, entity, address: address.clone(), listening: false });
+        let first = self.table.add_listener(&address, id);
+        if let Some(uplink) = self.uplink().filter(|_| first) {
+            self.announce_producer(uplink, &address);
+        }
+        self.address_changed(&address);
+        id
     }
+
     /// Removes a listener; its connections go on.
     pub fn remove_listener(&mut self, id: ListenerId) {
-        todo!()
+        let Some(entry) = self.listeners.remove(id) else { return };
+        if entry.listening {
+            self.actions.push_back(Action::Unlisten(id));
+        }
+        if self.table.remove_listener(&entry.address, id)
+            && let Some(uplink) = self.uplink()
+        {
+            self.table.remove_server(&entry.address, Dest::Remote { conn: uplink, link: None });
+            self.withdraw(uplink, &LinkUse::Producer(entry.address));
+        }
     }
+
     /// Adds a connector and announces its address.
     pub fn add_connector(&mut self, spec: ConnectorSpec) -> ConnectorId {
-        todo!()
+        let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
+        let id = self.connectors.insert(ConnectorEntry { spec, entity, address: address.clone() });
+        let known = self.table.get(&address).is_some_and(table::Entry::has_connector);
+        self.table.add_server(&address, Dest::Local(id));
+        if let Some(uplink) = self.uplink().filter(|_| !known) {
+            self.announce_consumer(uplink, &address);
+        }
+        self.address_changed(&address);
+        id
     }
+
     /// Withdraws a connector; its connections go on.
     pub fn remove_connector(&mut self, id: ConnectorId) {
-        todo!()
+        let Some(entry) = self.connectors.remove(id) else { return };
+        self.table.remove_server(&entry.address, Dest::Local(id));
+        let last = !self.table.get(&entry.address).is_some_and(table::Entry::has_connector);
+        if let Some(uplink) = self.uplink().filter(|_| last) {
+            self.withdraw(uplink, &LinkUse::In(Some(entry.address.clone())));
+        }
+        self.address_changed(&entry.address);
     }
+
     /// The spec of a connector.
     pub fn connector(&self, id: ConnectorId) -> Option<&ConnectorSpec> {
-        todo!()
+        self.connectors.get(id).map(|entry| &entry.spec)
+    }
+
+    /// The servers of an address have changed: listeners open or close, edges are told.
+    fn address_changed(&mut self, address: &str) {
+        let entry = self.table.get(address);
+        let reachable = entry.is_some_and(|entry| !entry.servers.is_empty());
+        let listeners = entry.map(|entry| entry.listeners.clone()).unwrap_or_default();
+        for id in listeners {
+            if let Some(listener) = self.listeners.get_mut(id)
+                && listener.listening != reachable
+            {
+                listener.listening = reachable;
+                self.actions.push_back(if reachable { Action::Listen(id) } else { Action::Unlisten(id) });
+            }
+        }
+        self.tell_producers(address);
+    }
+
+    fn choose(&mut self, address: &str, origin: Option<ConnId>) -> Option<Dest> {
+        // The table and the connections are looked at together, so what is allowed is found first.
+        let servers = &self.table.get(address)?.servers;
+        let allowed: Vec<Dest> =
+            servers.iter().map(|server| server.dest).filter(|dest| self.may_serve(*dest, origin)).collect();
+        self.table.choose(address, |dest| allowed.contains(&dest))
     }
 
     // ---- AMQP connections
 
     /// A transport is up (TLS done): starts AMQP on it.
     pub fn add_connection(&mut self, spec: ConnectionSpec, now: Instant) -> ConnId {
-        todo!()
+        let conn = Conn::new(&self.settings.id, &self.settings.version, spec, now);
+        let id = self.conns.insert(conn);
+        self.wake_conn(id);
+        id
     }
-    /// Bytes from the peer. Returns how many were used; the rest (less than a frame) must come again with more behind it.
-    pub fn handle_input(&mut self, conn: ConnId, input: &[u8], now: Instant) -> usize {
-        todo!()
+
+    /// Bytes from the peer. Returns how many were used; the rest (less than a frame) must come again with more behind
+    /// it.
+    pub fn handle_input(&mut self, conn_id: ConnId, input: &[u8], now: Instant) -> usize {
+        let mut rest = input;
+        loop {
+            let Some(conn) = self.conns.get_mut(conn_id) else { return input.len() };
+            let Some(event) = conn.amqp.poll_event(now, &mut rest) else { break };
+            self.on_event(conn_id, event, now);
+        }
+        self.wake_conn(conn_id);
+        input.len() - rest.len()
     }
+
     /// Whether to read more from the peer now.
     pub fn wants_input(&self, conn: ConnId) -> bool {
-        todo!()
+        self.conns.get(conn).is_some_and(|conn| conn.closed.is_none() && conn.amqp.wants_input())
     }
+
     /// Bytes to send to the peer.
     pub fn output(&self, conn: ConnId) -> &[u8] {
-        todo!()
+        self.conns.get(conn).map(|conn| conn.amqp.output()).unwrap_or_default()
     }
+
     /// `n` bytes of the output are sent.
-    pub fn consume_output(&mut self, conn: ConnId, n: usize, now: Instant) {
-        todo!()
+    pub fn consume_output(&mut self, conn_id: ConnId, n: usize, now: Instant) {
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.amqp.consume_output(now, n);
+            self.room_opened(conn_id);
+        }
     }
+
     /// When to call [`Router::handle_timeout`] at the latest.
     pub fn next_timeout(&self, conn: ConnId) -> Option<Instant> {
-        todo!()
+        self.conns.get(conn).and_then(|conn| conn.amqp.poll_timeout())
     }
+
     /// A deadline has passed.
-    pub fn handle_timeout(&mut self, conn: ConnId, now: Instant) {
-        todo!()
+    pub fn handle_timeout(&mut self, conn_id: ConnId, now: Instant) {
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.amqp.handle_timeout(now);
+            self.handle_input(conn_id, &[], now);
+        }
     }
+
     /// AMQP is over on this connection: flush the output, close the transport, call [`Router::remove_connection`].
     pub fn is_finished(&self, conn: ConnId) -> bool {
-        todo!()
+        self.conns.get(conn).is_none_or(|conn| conn.closed.is_some() || conn.amqp.is_closed())
     }
+
     /// The transport is gone, with the cause if it was not a clean end. All flows that used it end.
-    pub fn remove_connection(&mut self, conn: ConnId, cause: Option<String>, now: Instant) {
-        todo!()
+    pub fn remove_connection(&mut self, conn_id: ConnId, cause: Option<String>, now: Instant) {
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.amqp.handle_eof();
+        }
+        self.handle_input(conn_id, &[], now);
+        let Some(conn) = self.conns.remove(conn_id) else { return };
+        self.edge_gone(conn_id, &conn.container);
+        let changed = self.table.remove_connection(conn_id);
+        let flows: Vec<FlowId> = self.flows.iter().filter(|(_, flow)| flow.uses(conn_id)).map(|(id, _)| id).collect();
+        for flow in flows {
+            self.fail_flow(flow, "the connection to the network was lost".to_owned(), FailedState::Modified);
+        }
+        for (_, inbound) in conn.incoming {
+            self.lost_inbound(inbound, "the connection to the network was lost");
+        }
+        let waiting = conn.pool.waiting.into_iter().filter_map(|(waiter, _)| match waiter {
+            conn::Waiter::Splice(splice) => Some(splice),
+            _ => None,
+        });
+        let sending = conn.outgoing.into_values().filter_map(|outbound| match outbound.owner {
+            Owner::Splice(splice) => Some(splice),
+            _ => None,
+        });
+        for splice in waiting.chain(sending).collect::<Vec<_>>() {
+            self.cut_splice(splice, FailedState::Released);
+        }
+        for address in changed {
+            self.address_changed(&address);
+        }
+        if conn.opened {
+            let closed = conn.closed.map(|closed| closed.to_string());
+            let cause = cause.or(closed).unwrap_or_else(|| "the transport ended".to_owned());
+            self.actions.push_back(Action::Report(Report::ConnectionDown { conn: conn_id, cause }));
+        }
     }
+
+    /// Why AMQP ended on this connection, once it has.
+    pub fn closed_because(&self, conn: ConnId) -> Option<String> {
+        self.conns.get(conn).and_then(|conn| conn.closed.as_ref()).map(ToString::to_string)
+    }
+
     /// Begins an orderly close of an AMQP connection.
-    pub fn close_connection(&mut self, conn: ConnId) {
-        todo!()
+    pub fn close_connection(&mut self, conn_id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.amqp.close(None);
+            self.wake_conn(conn_id);
+        }
+    }
+
+    fn on_event(&mut self, conn_id: ConnId, event: Event<'_>, now: Instant) {
+        match event {
+            Event::Transfer { link, delivery, first, more, settled, aborted, payload } => {
+                self.on_transfer(conn_id, Transfer { link, delivery, first, more, settled, aborted, payload }, now);
+            }
+            Event::Disposition { delivery, state, settled } => self.on_disposition(conn_id, delivery, state, settled),
+            Event::SenderDisposition { delivery, state, settled } => {
+                self.on_sender_disposition(conn_id, delivery, state, settled);
+            }
+            Event::Room(_) => self.room_opened(conn_id),
+            Event::Credit(link) => self.on_credit(conn_id, link),
+            Event::AttachRequested(link, _, attach) => self.on_attach(conn_id, link, *attach),
+            Event::Detached(link, error) => {
+                if let Some(error) = error {
+                    let text = error.description.unwrap_or_default();
+                    self.warn(format!("the peer closed a link: {} {text}", error.condition));
+                }
+                self.on_detached(conn_id, link);
+            }
+            Event::IncomingGone(delivery) => {
+                let conn = self.conns.get_mut(conn_id);
+                if let Some(inbound) = conn.and_then(|conn| conn.incoming.remove(&delivery)) {
+                    self.lost_inbound(inbound, "the peer closed the link in mid-stream");
+                }
+            }
+            Event::OutgoingGone(delivery) => self.on_outgoing_gone(conn_id, delivery),
+            Event::Opened(open) => {
+                let Some(conn) = self.conns.get_mut(conn_id) else { return };
+                conn.opened(&open);
+                let (role, container, version) = (conn.spec.role, conn.container.clone(), conn.version.clone());
+                self.actions.push_back(Action::Report(Report::ConnectionUp { conn: conn_id, container, version }));
+                match role {
+                    ConnRole::Uplink => self.uplink_opened(conn_id),
+                    ConnRole::Edge => self.edge_opened(conn_id),
+                }
+            }
+            Event::Closed(closed) => {
+                if let Some(conn) = self.conns.get_mut(conn_id) {
+                    conn.closed = Some(closed);
+                }
+            }
+            Event::AttachConfirmed(..) | Event::SessionUp(_) | Event::SessionDown(..) | Event::Drained(_) => {}
+        }
+    }
+
+    fn on_credit(&mut self, conn_id: ConnId, link: LinkId) {
+        match self.conns.get(conn_id).and_then(|conn| conn.links.get(&link)) {
+            Some(LinkUse::MeshOut) => self.send_mesh_id(conn_id, link),
+            Some(LinkUse::TrackingOut) => self.tracking_credited(conn_id),
+            _ => self.link_credited(conn_id, link),
+        }
+    }
+
+    fn on_disposition(&mut self, conn_id: ConnId, delivery: Outgoing, state: Option<DeliveryState>, settled: bool) {
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        let Some(outbound) = conn.outgoing.get_mut(&delivery) else { return };
+        let owner = outbound.owner;
+        if settled {
+            outbound.settled = true;
+            if outbound.ended {
+                conn.outgoing.remove(&delivery);
+            }
+        }
+        match owner {
+            Owner::Flow(flow) => self.flow_disposition(flow, state, settled),
+            Owner::Splice(splice) => self.splice_disposition(splice, state, settled),
+            Owner::Nobody => {}
+        }
+    }
+
+    fn on_sender_disposition(
+        &mut self,
+        conn_id: ConnId,
+        delivery: moorline_amqp::Incoming,
+        state: Option<DeliveryState>,
+        settled: bool,
+    ) {
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        match conn.incoming.get(&delivery) {
+            Some(conn::Inbound::Flow(flow)) => {
+                let flow = *flow;
+                let failed = state.is_some_and(|state| state.is_terminal() && state != DeliveryState::Accepted);
+                if settled {
+                    conn.incoming.remove(&delivery);
+                    self.flow_lost_stream(flow);
+                }
+                if failed {
+                    self.fail_flow(flow, "reset by the far side".to_owned(), FailedState::Modified);
+                }
+            }
+            Some(conn::Inbound::Splice(splice)) => {
+                let splice = *splice;
+                if settled {
+                    conn.incoming.remove(&delivery);
+                }
+                self.splice_sender_disposition(splice, state, settled);
+            }
+            Some(_) if settled => {
+                conn.incoming.remove(&delivery);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_outgoing_gone(&mut self, conn_id: ConnId, delivery: Outgoing) {
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        match conn.outgoing.remove(&delivery).map(|outbound| outbound.owner) {
+            Some(Owner::Flow(flow)) => {
+                let cause = "the peer closed the link in mid-stream".to_owned();
+                self.fail_flow(flow, cause, FailedState::Modified);
+            }
+            Some(Owner::Splice(splice)) => self.cut_splice(splice, FailedState::Released),
+            Some(Owner::Nobody) | None => {}
+        }
     }
 
     // ---- TCP sockets
 
     /// A client connected to a listener. `None`: it cannot be served now, drop the socket.
     pub fn accepted(&mut self, listener: ListenerId, peer: String, now: Instant) -> Option<FlowId> {
-        todo!()
+        self.begin_listener_flow(listener, peer, now)
     }
+
     /// The socket of [`Action::Connect`] is connected; `peer` is the address reached.
-    pub fn connected(&mut self, flow: FlowId, peer: String, now: Instant) {
-        todo!()
+    pub fn connected(&mut self, flow: FlowId, peer: String, _now: Instant) {
+        self.flow_connected(flow, peer);
     }
-    /// It could not be connected.
+
+    /// It could not be connected; the flow is forgotten.
     pub fn connect_failed(&mut self, flow: FlowId, cause: String, now: Instant) {
-        todo!()
+        self.flow_connect_failed(flow, cause, now);
     }
+
     /// What the socket should do now. An unknown flow: `close`.
     pub fn flow_io(&mut self, flow: FlowId) -> FlowIo {
-        todo!()
+        self.flow_io_now(flow)
     }
+
     /// Bytes read from the socket, at most `read_budget`.
-    pub fn handle_data(&mut self, flow: FlowId, data: &[u8], now: Instant) {
-        todo!()
+    pub fn handle_data(&mut self, flow: FlowId, data: &[u8], _now: Instant) {
+        self.flow_data(flow, data);
     }
+
     /// The socket's peer has shut down its writing half.
-    pub fn handle_read_closed(&mut self, flow: FlowId, now: Instant) {
-        todo!()
+    pub fn handle_read_closed(&mut self, flow: FlowId, _now: Instant) {
+        self.flow_read_closed(flow);
     }
+
     /// The socket died (reset, time-out).
-    pub fn handle_reset(&mut self, flow: FlowId, cause: String, now: Instant) {
-        todo!()
+    pub fn handle_reset(&mut self, flow: FlowId, cause: String, _now: Instant) {
+        self.fail_flow(flow, cause, FailedState::Modified);
     }
+
     /// Bytes to write to the socket, in two slices.
     pub fn flow_output(&self, flow: FlowId) -> (&[u8], &[u8]) {
-        todo!()
+        self.flows.get(flow).map(Flow::output).unwrap_or_default()
     }
+
     /// `n` of these were written.
-    pub fn handle_written(&mut self, flow: FlowId, n: usize, now: Instant) {
-        todo!()
+    pub fn handle_written(&mut self, flow: FlowId, n: usize, _now: Instant) {
+        self.flow_written(flow, n);
     }
+
     /// The driver dropped the socket after `close`; emits the [`FlowRecord`].
     pub fn forget_flow(&mut self, flow: FlowId, now: Instant) {
-        todo!()
+        self.end_flow(flow, now);
     }
+
     /// Flows that are open.
     pub fn open_flows(&self) -> usize {
-        todo!()
+        self.flows.len()
+    }
+
+    /// Streams that pass through (hub).
+    pub fn open_splices(&self) -> usize {
+        self.splices.len()
     }
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        todo!()
+        let action = self.actions.pop_front()?;
+        match &action {
+            Action::WakeFlow(id) => {
+                if let Some(flow) = self.flows.get_mut(*id) {
+                    flow.woken = false;
+                }
+            }
+            Action::WakeConnection(id) => {
+                if let Some(conn) = self.conns.get_mut(*id) {
+                    conn.woken = false;
+                }
+            }
+            _ => {}
+        }
+        Some(action)
     }
 }

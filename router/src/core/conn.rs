@@ -1,0 +1,191 @@
+//! One AMQP connection as the router sees it: what its links and deliveries are for.
+
+use super::flow::FailedState;
+use super::splice::SpliceId;
+use super::types::{ConnRole, ConnectionSpec, FlowId};
+use moorline_amqp::connection::{Closed, SaslServer};
+use moorline_amqp::{Config, Connection, Incoming, LinkId, Outgoing, Sasl, SessionId, Value};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Credit on links that carry streams and messages, as the routers give.
+pub(super) const LINK_CREDIT: u32 = 250;
+/// The capability that lets a peer open a link for each stream.
+const STREAMING_LINKS: &str = "qd.streaming-links";
+/// Output of one connection that may wait before flows must: some milliseconds at full speed.
+const OUTPUT_LIMIT: usize = 256 * 1024;
+
+pub(super) struct Conn {
+    pub(super) amqp: Connection,
+    pub(super) spec: ConnectionSpec,
+    pub(super) opened: bool,
+    pub(super) closed: Option<Closed>,
+    pub(super) container: String,
+    pub(super) version: Option<String>,
+    /// The peer takes streams on links of their own.
+    pub(super) streaming: bool,
+    /// Mesh id that an edge told us (hub).
+    pub(super) mesh: Option<String>,
+    pub(super) links: FxHashMap<LinkId, LinkUse>,
+    pub(super) incoming: FxHashMap<Incoming, Inbound>,
+    pub(super) outgoing: FxHashMap<Outgoing, Outbound>,
+    pub(super) endpoint_session: Option<SessionId>,
+    pub(super) stream_session: Option<SessionId>,
+    /// The anonymous sender (uplink), or the downlink's sender (hub): for peers without streaming links.
+    pub(super) base: Option<LinkId>,
+    pub(super) tracking: Option<LinkId>,
+    pub(super) pool: Pool,
+    /// Who waits until output or session window have room again.
+    pub(super) blocked: VecDeque<Waiter>,
+    /// A wake-up is in the action queue already.
+    pub(super) woken: bool,
+}
+
+/// Links of ours for streams: each carries one at a time and is used again.
+#[derive(Default)]
+pub(super) struct Pool {
+    /// Up, with credit, unused.
+    pub(super) idle: Vec<LinkId>,
+    /// Attached by us, not usable yet.
+    pub(super) coming: usize,
+    /// Who waits for a link; with a link's name where only that one will do.
+    pub(super) waiting: VecDeque<(Waiter, Option<LinkId>)>,
+}
+
+/// Who waits for a link or for room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiter {
+    Flow(FlowId),
+    Splice(SpliceId),
+    /// A delivery whose owner is gone still needs its final transfer.
+    Finish(Outgoing),
+}
+
+/// What a link is for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum LinkUse {
+    /// Deliveries arrive to be routed: by `to`, else by the link's own address.
+    In(Option<Arc<str>>),
+    /// Hub: an edge tells its mesh id.
+    MeshIn,
+    /// Edge: we tell ours.
+    MeshOut,
+    /// Edge: the network says which addresses it can reach.
+    TrackingIn,
+    /// Hub: we say it.
+    TrackingOut,
+    /// Edge: we have listeners for this address.
+    Producer(Arc<str>),
+    /// Hub: an edge consumes this address; or, without one, its downlink.
+    Out(Option<Arc<str>>),
+    /// Anonymous sender of the uplink.
+    Base,
+    /// One of the pool.
+    Stream,
+}
+
+/// What becomes of a delivery that arrives.
+pub(super) enum Inbound {
+    /// Its head is not complete yet.
+    Head(Vec<u8>),
+    /// A small message for the router itself.
+    Control(Vec<u8>),
+    Flow(FlowId),
+    Splice(SpliceId),
+    Multicast(Vec<u8>),
+    /// Nobody wants it any more: swallowed, and settled so when it ends.
+    Doomed(FailedState),
+}
+
+/// A delivery of ours.
+pub(super) struct Outbound {
+    pub(super) owner: Owner,
+    /// The link to give back when the last transfer is out.
+    pub(super) link: LinkId,
+    /// The last transfer is out.
+    pub(super) ended: bool,
+    /// The receiver has settled it.
+    pub(super) settled: bool,
+}
+
+/// On whose behalf we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Flow(FlowId),
+    Splice(SpliceId),
+    /// Gone; the delivery only has to end.
+    Nobody,
+}
+
+impl Conn {
+    pub(super) fn new(router_id: &str, version: &str, spec: ConnectionSpec, now: Instant) -> Conn {
+        let sasl = match spec.role {
+            ConnRole::Uplink if spec.external => Sasl::External,
+            ConnRole::Uplink => Sasl::Anonymous { trace: format!("anonymous@{router_id}") },
+            ConnRole::Edge => {
+                Sasl::Server(SaslServer { external: spec.external, anonymous: !spec.external, ..SaslServer::default() })
+            }
+        };
+        let config = Config {
+            container_id: router_id.to_owned(),
+            hostname: spec.hostname.clone(),
+            max_frame_size: spec.max_frame_size,
+            channel_max: 255,
+            handle_max: 0xffff,
+            idle_timeout: spec.idle_timeout,
+            incoming_window: spec.max_session_frames,
+            output_limit: OUTPUT_LIMIT,
+            max_unsettled: 200_000,
+            capabilities: vec!["ANONYMOUS-RELAY".to_owned(), STREAMING_LINKS.to_owned()],
+            properties: vec![
+                ("product".to_owned(), Value::String("moorline".to_owned())),
+                ("version".to_owned(), Value::String(version.to_owned())),
+                ("qd.annotations-version".to_owned(), Value::Int(2)),
+            ],
+            sasl,
+        };
+        let amqp = match spec.role {
+            ConnRole::Uplink => Connection::client(config, now),
+            ConnRole::Edge => Connection::server(config, now),
+        };
+        Conn {
+            amqp,
+            spec,
+            opened: false,
+            closed: None,
+            container: String::new(),
+            version: None,
+            streaming: false,
+            mesh: None,
+            links: FxHashMap::default(),
+            incoming: FxHashMap::default(),
+            outgoing: FxHashMap::default(),
+            endpoint_session: None,
+            stream_session: None,
+            base: None,
+            tracking: None,
+            pool: Pool::default(),
+            blocked: VecDeque::new(),
+            woken: false,
+        }
+    }
+
+    /// Remembers what the peer's open said.
+    pub(super) fn opened(&mut self, open: &moorline_amqp::RemoteOpen) {
+        self.opened = true;
+        self.container = open.container_id.clone();
+        self.streaming = open.offered_capabilities.iter().any(|c| c == STREAMING_LINKS);
+        self.version = open
+            .properties
+            .iter()
+            .find(|(key, _)| key.as_str() == Some("version"))
+            .and_then(|(_, value)| value.as_str().map(str::to_owned));
+    }
+
+    /// Room for payload behind what already waits, on the session of this delivery.
+    pub(super) fn room(&self, out: Outgoing) -> usize {
+        self.amqp.room(out.session())
+    }
+}

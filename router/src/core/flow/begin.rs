@@ -1,0 +1,162 @@
+//! How flows begin: an accepted client, a stream for a connector, the first transfer.
+
+use super::{FailedState, Flow, Intro, Net, Remote, Side, Socket};
+use crate::core::Router;
+use crate::core::conn::{Owner, Waiter};
+use crate::core::head::StreamHead;
+use crate::core::table::Dest;
+use crate::core::types::{Action, ConnId, ConnectorId, Encapsulation, FlowId, ListenerId, Mode};
+use moorline_amqp::{End, Incoming, LinkId};
+use std::time::Instant;
+
+impl Router {
+    pub(in crate::core) fn begin_listener_flow(
+        &mut self,
+        listener: ListenerId,
+        peer: String,
+        now: Instant,
+    ) -> Option<FlowId> {
+        let entry = self.listeners.get(listener)?;
+        let (address, entity, site) = (entry.address.clone(), entry.entity.clone(), entry.spec.site_id.clone());
+        let wanted = entry.spec.encapsulation;
+        let dest = self.choose(&address, None)?;
+        let mut flow = Flow::new(Side::Listener(listener), entity, address.clone(), peer, now);
+        self.table.count(&address, dest, 1);
+        flow.dest = Some(dest);
+        match dest {
+            Dest::Local(connector) => {
+                let target = self.connectors.get(connector)?;
+                let other = Flow::new(Side::Connector(connector), target.entity.clone(), address, String::new(), now);
+                let other = self.flows.insert(other);
+                flow.net = Net::Local(other);
+                let id = self.flows.insert(flow);
+                self.flows[other].net = Net::Local(id);
+                self.actions.push_back(Action::Connect { flow: other, connector });
+                Some(id)
+            }
+            Dest::Remote { conn, link } => {
+                let encapsulation = wanted.unwrap_or_else(|| self.network_encapsulation(conn));
+                let temp = format!("temp.{}", self.names.random(15));
+                let place = if self.settings.mode == Mode::Edge { "_edge" } else { "_topo/0" };
+                let intro = Intro {
+                    to: address.to_string(),
+                    subject: format!("{}@{site}", flow.peer),
+                    reply_to: Some(format!("amqp:/{place}/{}/{temp}", self.settings.id)),
+                };
+                let mut remote = Remote::new(conn, encapsulation);
+                remote.intro = Some(intro);
+                remote.temp = Some(temp.clone());
+                flow.net = Net::Remote(Box::new(remote));
+                let id = self.flows.insert(flow);
+                self.replies.insert(temp, id);
+                self.request_link(conn, Waiter::Flow(id), link);
+                Some(id)
+            }
+        }
+    }
+
+    /// A stream for one of our connectors has arrived: connect.
+    pub(in crate::core) fn begin_connector_flow(
+        &mut self,
+        connector: ConnectorId,
+        (conn, delivery): (ConnId, Incoming),
+        encapsulation: Encapsulation,
+        (reply_to, subject): (String, String),
+        now: Instant,
+    ) -> Option<FlowId> {
+        let entry = self.connectors.get(connector)?;
+        let (entity, address) = (entry.entity.clone(), entry.address.clone());
+        let mut flow = Flow::new(Side::Connector(connector), entity, address.clone(), String::new(), now);
+        let dest = Dest::Local(connector);
+        self.table.count(&address, dest, 1);
+        flow.dest = Some(dest);
+        let mut remote = Remote::new(conn, encapsulation);
+        remote.intro = Some(Intro { to: reply_to, subject, reply_to: None });
+        remote.incoming = Some(delivery);
+        remote.answered = true;
+        flow.net = Net::Remote(Box::new(remote));
+        let id = self.flows.insert(flow);
+        self.actions.push_back(Action::Connect { flow: id, connector });
+        Some(id)
+    }
+
+    /// The answer to one of our listeners' streams has begun. False: it is in the wrong encapsulation.
+    pub(in crate::core) fn flow_answered(
+        &mut self,
+        id: FlowId,
+        delivery: Incoming,
+        encapsulation: Encapsulation,
+    ) -> bool {
+        let Some(remote) = self.flows.get_mut(id).and_then(Flow::remote) else { return false };
+        if remote.encapsulation != encapsulation || remote.answered {
+            return false;
+        }
+        remote.incoming = Some(delivery);
+        remote.answered = true;
+        self.wake_flow(id);
+        true
+    }
+
+    pub(in crate::core) fn flow_connected(&mut self, id: FlowId, peer: String) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.peer = peer;
+        flow.socket = Socket::Open;
+        match &flow.net {
+            Net::Remote(remote) => {
+                let conn = remote.conn;
+                let fallback = self.conns.get(conn).and_then(|c| c.base);
+                self.request_link(conn, Waiter::Flow(id), fallback);
+            }
+            Net::Local(other) => {
+                let other = *other;
+                self.wake_flow(other);
+            }
+            Net::Cut => {}
+        }
+        self.wake_flow(id);
+    }
+
+    pub(in crate::core) fn flow_connect_failed(&mut self, id: FlowId, cause: String, now: Instant) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let state = match flow.remote().map(|remote| remote.encapsulation) {
+            Some(Encapsulation::Lite) => FailedState::Modified,
+            _ => FailedState::Released,
+        };
+        self.fail_flow(id, cause, state);
+        self.end_flow(id, now);
+    }
+
+    /// A link for this flow's stream: begins it. False: the flow does not need it any more.
+    pub(in crate::core) fn start_flow_stream(&mut self, id: FlowId, link: LinkId) -> bool {
+        let mut bytes = Vec::with_capacity(256);
+        let mesh = self.mesh_id.as_deref().filter(|_| self.settings.mode == Mode::Edge);
+        let ingress = (self.settings.mode == Mode::Hub).then(|| self.node_id());
+        let Some(flow) = self.flows.get_mut(id) else { return false };
+        let Some(remote) = flow.remote() else { return false };
+        let Some(intro) = remote.intro.take() else { return false };
+        self.stream_counter += 1;
+        let head = StreamHead {
+            to: &intro.to,
+            reply_to: intro.reply_to.as_deref(),
+            subject: &intro.subject,
+            flow_id: &format!("{}:{}", self.flow_prefix, self.stream_counter),
+            mesh,
+            ingress,
+        };
+        head.encode(remote.encapsulation, &mut bytes);
+        let conn_id = remote.conn;
+        let Some(conn) = self.conns.get_mut(conn_id) else { return false };
+        let Some((out, pushed)) = conn.amqp.start(link, &bytes, End::More) else {
+            remote.intro = Some(intro);
+            conn.pool.waiting.push_front((Waiter::Flow(id), None));
+            return false;
+        };
+        conn.own(out, Owner::Flow(id), link);
+        remote.out = Some(out);
+        remote.backlog.extend_from_slice(bytes.get(pushed.bytes..).unwrap_or_default());
+        self.wake_conn(conn_id);
+        self.flush_flow(id);
+        self.wake_flow(id);
+        true
+    }
+}

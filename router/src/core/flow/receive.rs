@@ -1,0 +1,146 @@
+//! From the network to the socket: payload, acknowledgements, what the far end says.
+
+use super::{FailedState, Flow, LOCAL_WINDOW, Net, QUEUE_LIMIT, Side};
+use crate::core::Router;
+use crate::core::types::{Encapsulation, FlowId};
+use moorline_amqp::DeliveryState;
+
+impl Router {
+    /// Payload of the peer's stream.
+    pub(in crate::core) fn flow_deliver(&mut self, id: FlowId, payload: &[u8]) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let Net::Remote(remote) = &mut flow.net else { return };
+        match remote.encapsulation {
+            Encapsulation::Lite => flow.write.push(payload),
+            Encapsulation::Legacy => {
+                // A body that breaks off is an end of stream that must not look like a good one.
+                if !remote.sections.feed(payload, |data| flow.write.push(data)) {
+                    return self.fail_flow(
+                        id,
+                        "the peer sent a malformed legacy body".to_owned(),
+                        FailedState::Rejected,
+                    );
+                }
+            }
+        }
+        if flow.write.len() > QUEUE_LIMIT {
+            return self.fail_flow(id, "the peer does not keep to the flow window".to_owned(), FailedState::Rejected);
+        }
+        self.wake_flow(id);
+    }
+
+    /// The peer's stream has ended well.
+    pub(in crate::core) fn flow_stream_over(&mut self, id: FlowId, settled: bool) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.write_ended = true;
+        let drained = flow.write.is_empty();
+        if settled && let Some(remote) = flow.remote() {
+            let (conn, delivery) = (remote.conn, remote.incoming.take());
+            if let (Some(conn), Some(delivery)) = (self.conns.get_mut(conn), delivery) {
+                conn.incoming.remove(&delivery);
+            }
+        }
+        if drained {
+            self.settle_flow(id);
+        }
+        self.wake_flow(id);
+    }
+
+    /// The delivery of the peer's stream does not exist any more: nothing may be said of it.
+    pub(in crate::core) fn flow_lost_stream(&mut self, id: FlowId) {
+        if let Some(remote) = self.flows.get_mut(id).and_then(Flow::remote) {
+            remote.incoming = None;
+        }
+    }
+
+    /// All of the peer's stream is written: accept it.
+    fn settle_flow(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        if let Some(remote) = flow.remote()
+            && let Some(delivery) = remote.incoming.take()
+        {
+            let conn_id = remote.conn;
+            if let Some(conn) = self.conns.get_mut(conn_id) {
+                conn.incoming.remove(&delivery);
+                conn.amqp.dispose(delivery, Some(DeliveryState::Accepted), true);
+            }
+            self.wake_conn(conn_id);
+        }
+        self.close_if_over(id);
+    }
+
+    pub(in crate::core) fn flow_written(&mut self, id: FlowId, n: usize) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let before = flow.write.len();
+        flow.write.consume(n);
+        flow.bytes_out += n as u64;
+        let (left, bytes_out, ended) = (flow.write.len(), flow.bytes_out, flow.write_ended);
+        match &mut flow.net {
+            Net::Cut => {}
+            Net::Local(other) => {
+                let other = *other;
+                if before >= LOCAL_WINDOW / 2 && left < LOCAL_WINDOW / 2 {
+                    self.wake_flow(other);
+                }
+            }
+            Net::Remote(remote) => {
+                let due = bytes_out - remote.reported >= remote.window() / 4;
+                if due
+                    && !ended
+                    && let Some(delivery) = remote.incoming
+                {
+                    remote.reported = bytes_out;
+                    let conn_id = remote.conn;
+                    if let Some(conn) = self.conns.get_mut(conn_id) {
+                        let state = DeliveryState::Received { section_number: 0, section_offset: bytes_out };
+                        conn.amqp.dispose(delivery, Some(state), false);
+                    }
+                    self.wake_conn(conn_id);
+                }
+            }
+        }
+        if ended && left == 0 {
+            self.settle_flow(id);
+        }
+    }
+
+    /// The far end said something of our stream.
+    pub(in crate::core) fn flow_disposition(&mut self, id: FlowId, state: Option<DeliveryState>, settled: bool) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let listener = matches!(flow.side, Side::Listener(_));
+        let Some(remote) = flow.remote() else { return };
+        match state {
+            Some(DeliveryState::Received { section_offset, .. }) if section_offset > 0 => {
+                remote.acked = remote.acked.max(section_offset);
+                self.wake_flow(id);
+            }
+            Some(DeliveryState::Received { .. }) => {}
+            Some(DeliveryState::Accepted) => {
+                remote.windowed = false;
+                self.wake_flow(id);
+            }
+            None if settled => remote.windowed = false,
+            None => {}
+            Some(failed) => {
+                let began = remote.answered && remote.sent > 0;
+                let cause = failure(&failed, listener && !began);
+                self.fail_flow(id, cause, FailedState::Modified);
+            }
+        }
+    }
+}
+
+fn failure(state: &DeliveryState, connecting: bool) -> String {
+    match state {
+        DeliveryState::Released if connecting => {
+            "no server took the connection: its target refused it, speaks another encapsulation, or left".to_owned()
+        }
+        DeliveryState::Released => "the router that held the other end went away".to_owned(),
+        DeliveryState::Rejected(Some(c)) => {
+            format!("rejected by the network: {} {}", c.condition, c.description.as_deref().unwrap_or_default())
+        }
+        DeliveryState::Rejected(None) => "rejected by the network".to_owned(),
+        _ if connecting => "the far side could not connect to its target, or was reset".to_owned(),
+        _ => "reset by the far side".to_owned(),
+    }
+}

@@ -1,0 +1,195 @@
+//! Who serves which address: our connectors, the edges that consume it, the network behind the uplink.
+
+use super::types::{ConnId, ConnectorId, ListenerId};
+use moorline_amqp::LinkId;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Where a stream may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dest {
+    /// A connector of this router.
+    Local(ConnectorId),
+    /// Over this connection; to peers without streaming links on this link (none: the connection's base link).
+    Remote { conn: ConnId, link: Option<LinkId> },
+}
+
+/// One place that serves an address.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    pub(super) dest: Dest,
+    /// Streams that run to it.
+    open: usize,
+    /// When it was last chosen, to take turns among equals.
+    turn: u64,
+}
+
+/// A sending link of an edge for this address: it wants to know whether it can be reached.
+#[derive(Debug, Clone)]
+pub(super) struct Producer {
+    pub(super) conn: ConnId,
+    pub(super) link: LinkId,
+    /// What it was told last.
+    pub(super) told: bool,
+    /// It has been given credit.
+    pub(super) credited: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub(super) servers: Vec<Server>,
+    pub(super) producers: Vec<Producer>,
+    /// Our listeners for it.
+    pub(super) listeners: Vec<ListenerId>,
+}
+
+impl Entry {
+    fn is_empty(&self) -> bool {
+        self.servers.is_empty() && self.producers.is_empty() && self.listeners.is_empty()
+    }
+
+    pub(super) fn has_connector(&self) -> bool {
+        self.servers.iter().any(|server| matches!(server.dest, Dest::Local(_)))
+    }
+}
+
+/// All addresses.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    entries: FxHashMap<Arc<str>, Entry>,
+    turns: u64,
+}
+
+impl Table {
+    pub(super) fn get(&self, address: &str) -> Option<&Entry> {
+        self.entries.get(address)
+    }
+
+    pub(super) fn producers_mut(&mut self, address: &str) -> Option<&mut Vec<Producer>> {
+        self.entries.get_mut(address).map(|entry| &mut entry.producers)
+    }
+
+    /// All addresses, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// True when it is the first for this address.
+    pub(super) fn add_listener(&mut self, address: &Arc<str>, listener: ListenerId) -> bool {
+        let entry = self.entries.entry(address.clone()).or_default();
+        entry.listeners.push(listener);
+        entry.listeners.len() == 1
+    }
+
+    /// True when it was the last for this address.
+    pub(super) fn remove_listener(&mut self, address: &str, listener: ListenerId) -> bool {
+        let Some(entry) = self.entries.get_mut(address) else { return false };
+        entry.listeners.retain(|id| *id != listener);
+        let last = entry.listeners.is_empty();
+        self.drop_if_empty(address);
+        last
+    }
+
+    pub(super) fn add_server(&mut self, address: &Arc<str>, dest: Dest) {
+        let entry = self.entries.entry(address.clone()).or_default();
+        if !entry.servers.iter().any(|server| server.dest == dest) {
+            entry.servers.push(Server { dest, open: 0, turn: 0 });
+        }
+    }
+
+    pub(super) fn remove_server(&mut self, address: &str, dest: Dest) {
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.servers.retain(|server| server.dest != dest);
+        }
+        self.drop_if_empty(address);
+    }
+
+    pub(super) fn add_producer(&mut self, address: &Arc<str>, conn: ConnId, link: LinkId) {
+        let entry = self.entries.entry(address.clone()).or_default();
+        entry.producers.push(Producer { conn, link, told: false, credited: false });
+    }
+
+    pub(super) fn remove_producer(&mut self, address: &str, link: (ConnId, LinkId)) {
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.producers.retain(|producer| (producer.conn, producer.link) != link);
+        }
+        self.drop_if_empty(address);
+    }
+
+    /// Forgets a connection; returns the addresses that this may make unreachable.
+    pub(super) fn remove_connection(&mut self, gone: ConnId) -> Vec<Arc<str>> {
+        let mut changed = Vec::new();
+        self.entries.retain(|address, entry| {
+            let before = entry.servers.len();
+            entry.servers.retain(|server| !matches!(server.dest, Dest::Remote { conn, .. } if conn == gone));
+            entry.producers.retain(|producer| producer.conn != gone);
+            if entry.servers.len() != before {
+                changed.push(address.clone());
+            }
+            !entry.is_empty()
+        });
+        changed
+    }
+
+    /// The server with the fewest open streams among those allowed. The cost of leaving this router is one stream, so
+    /// a connector here is preferred until it is busier than the others.
+    pub(super) fn choose(&mut self, address: &str, allowed: impl Fn(Dest) -> bool) -> Option<Dest> {
+        let entry = self.entries.get_mut(address)?;
+        let candidates = entry.servers.iter_mut().filter(|server| allowed(server.dest));
+        let best = candidates.min_by_key(|server| {
+            let cost = usize::from(matches!(server.dest, Dest::Remote { .. }));
+            (server.open + cost, server.turn)
+        })?;
+        self.turns += 1;
+        best.turn = self.turns;
+        Some(best.dest)
+    }
+
+    /// Counts a stream that begins (+1) or ends (-1). A server that has left is not counted any more.
+    pub(super) fn count(&mut self, address: &str, dest: Dest, change: isize) {
+        if let Some(entry) = self.entries.get_mut(address)
+            && let Some(server) = entry.servers.iter_mut().find(|server| server.dest == dest)
+        {
+            server.open = server.open.saturating_add_signed(change);
+        }
+    }
+
+    fn drop_if_empty(&mut self, address: &str) {
+        if self.entries.get(address).is_some_and(Entry::is_empty) {
+            self.entries.remove(address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slotmap::SlotMap;
+
+    #[test]
+    fn fewest_streams_first_then_turns() {
+        let (mut conns, mut connectors) = (SlotMap::<ConnId, ()>::with_key(), SlotMap::<ConnectorId, ()>::with_key());
+        let remote = |conn| Dest::Remote { conn, link: None };
+        let (a, b) = (remote(conns.insert(())), remote(conns.insert(())));
+        let local = Dest::Local(connectors.insert(()));
+        let address: Arc<str> = "db:1".into();
+        let mut table = Table::default();
+        for dest in [a, b] {
+            table.add_server(&address, dest);
+        }
+        let mut open = |table: &mut Table| {
+            let dest = table.choose("db:1", |_| true).unwrap();
+            table.count("db:1", dest, 1);
+            dest
+        };
+        let four: Vec<Dest> = (0..4).map(|_| open(&mut table)).collect();
+        assert_eq!(four.iter().filter(|dest| **dest == a).count(), 2);
+        table.count("db:1", a, -1);
+        assert_eq!(open(&mut table), a);
+        table.add_server(&address, local);
+        let three: Vec<Dest> = (0..3).map(|_| open(&mut table)).collect();
+        assert_eq!(three, [local, local, local]);
+        assert_eq!(table.choose("db:1", |dest| dest == b), Some(b));
+        assert_eq!(table.choose("other:1", |_| true), None);
+    }
+}

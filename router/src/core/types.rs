@@ -1,0 +1,192 @@
+//! What goes into the core and what comes out.
+
+use std::time::Duration;
+
+/// What this router is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Router id; also the AMQP container id. Unique in the network.
+    pub id: String,
+    /// Edge, or interior (hub).
+    pub mode: Mode,
+    /// Seed of the router's random names (temporary addresses, link names, mesh id). Not a secret.
+    pub seed: u64,
+    /// Product version in the open performative.
+    pub version: String,
+    /// Address prefixes whose messages go to every consumer, for instance `mc`.
+    pub multicast_prefixes: Vec<String>,
+}
+
+/// Edge or hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One uplink to an interior router or hub.
+    Edge,
+    /// Accepts edges.
+    Hub,
+}
+
+/// How TCP bytes travel in AMQP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encapsulation {
+    /// Data sections; the only one that a 1.x network speaks by default.
+    Legacy,
+    /// Bare bytes behind an empty value section; the only one of 3.x routers.
+    Lite,
+}
+
+slotmap::new_key_type! {
+    /// An AMQP connection.
+    pub struct ConnId;
+    /// A TCP connection of a listener or connector.
+    pub struct FlowId;
+    /// A `tcpListener`.
+    pub struct ListenerId;
+    /// A `tcpConnector`.
+    pub struct ConnectorId;
+}
+
+/// A service whose clients connect to us.
+#[derive(Debug, Clone)]
+pub struct ListenerSpec {
+    /// Entity name.
+    pub name: String,
+    /// Service address, for instance `database:5432`.
+    pub address: String,
+    /// None: as the uplink's version asks (2.x legacy, 3.x lite).
+    pub encapsulation: Option<Encapsulation>,
+    /// `siteId`, goes into the legacy subject.
+    pub site_id: String,
+}
+
+/// A server that we connect to.
+#[derive(Debug, Clone)]
+pub struct ConnectorSpec {
+    /// Entity name.
+    pub name: String,
+    /// Service address.
+    pub address: String,
+    /// Target host.
+    pub host: String,
+    /// Target port.
+    pub port: String,
+}
+
+/// The other end of an AMQP connection.
+#[derive(Debug, Clone)]
+pub struct ConnectionSpec {
+    /// We are its edge, or it is ours.
+    pub role: ConnRole,
+    /// Our name of it, for logs: connector name, or peer address.
+    pub label: String,
+    /// Host of our open performative (uplink only).
+    pub hostname: Option<String>,
+    /// `maxFrameSize`, bytes.
+    pub max_frame_size: u32,
+    /// `maxSessionFrames`.
+    pub max_session_frames: u32,
+    /// `idleTimeoutSeconds`: the peer is dead when silent for this long; half of it is advertised.
+    pub idle_timeout: Duration,
+    /// Uplink: use EXTERNAL (else ANONYMOUS). Edge of ours: the peer has a verified certificate, offer EXTERNAL
+    /// (else ANONYMOUS is offered).
+    pub external: bool,
+}
+
+/// Role of an AMQP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnRole {
+    /// To the network, we are the edge.
+    Uplink,
+    /// From an edge, we are the hub.
+    Edge,
+}
+
+/// What the driver must do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Open the listening socket of this listener. Its service is reachable.
+    Listen(ListenerId),
+    /// Close the listening socket; accepted connections stay.
+    Unlisten(ListenerId),
+    /// Connect a TCP socket, then say [`Router::connected`] or [`Router::connect_failed`].
+    Connect {
+        /// The flow to connect.
+        flow: FlowId,
+        /// Through this connector; its spec holds host and port.
+        connector: ConnectorId,
+    },
+    /// Something changed for this socket: look at [`Router::flow_io`] again.
+    WakeFlow(FlowId),
+    /// Something changed for this connection: output, timeout, input wish or its end.
+    WakeConnection(ConnId),
+    /// Tell people.
+    Report(Report),
+}
+
+/// What a TCP socket of a flow should do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowIo {
+    /// Bytes that the core takes now; 0: do not read.
+    pub read_budget: usize,
+    /// Bytes wait in [`Router::flow_output`].
+    pub has_output: bool,
+    /// All output is written and no more will come: shut down the writing half (once).
+    pub shutdown_write: bool,
+    /// Drop the socket now and forget the flow: it is over ([`Router::forget_flow`]).
+    pub close: Option<CloseKind>,
+}
+
+/// How to drop a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseKind {
+    /// Both directions ended well.
+    Done,
+    /// Reset it (linger 0), so that its peer sees that it did not end well.
+    Reset,
+}
+
+/// Things worth a log line.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// An AMQP connection is up: our label, the peer's container id and its version.
+    ConnectionUp {
+        /// Connection.
+        conn: ConnId,
+        /// Container id of the peer.
+        container: String,
+        /// `version` property, when given.
+        version: Option<String>,
+    },
+    /// An AMQP connection ended, with the cause.
+    ConnectionDown {
+        /// Connection.
+        conn: ConnId,
+        /// Cause.
+        cause: String,
+    },
+    /// A flow ended: the access log's line.
+    FlowEnded(FlowRecord),
+    /// Something a person should know (a mismatch of encapsulations, a link refused by the network...).
+    Warning(String),
+}
+
+/// One TCP connection, when it is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlowRecord {
+    /// Service address.
+    pub address: String,
+    /// Listener's or connector's name.
+    pub entity: String,
+    /// True on the listener side.
+    pub listener: bool,
+    /// The socket's peer (client, or target server).
+    pub peer: String,
+    /// Bytes read from the socket.
+    pub bytes_in: u64,
+    /// Bytes written to the socket.
+    pub bytes_out: u64,
+    /// From accept (or connect request) to end.
+    pub duration: Duration,
+    /// `None`: ended well. Else the cause in words.
+    pub error: Option<String>,
+}

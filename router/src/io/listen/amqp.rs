@@ -1,0 +1,122 @@
+//! An AMQP `listener` of role edge: the hub's side of uplinks.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout_at;
+
+use super::accept::Sockets;
+use crate::core::ConnectionSpec;
+use crate::io::driver::{Driver, Owner};
+use crate::io::transport::Transport;
+use crate::io::{Event, amqp_task, socket};
+
+/// From accept until AMQP is up.
+const SETUP_LIMIT: Duration = Duration::from_secs(10);
+/// Connections that are not up yet; more wait in the backlog.
+const SETUPS_AT_ONCE: usize = 64;
+
+/// A listener, checked, with its port open.
+#[derive(Debug)]
+pub(in crate::io) struct AmqpListenPlan {
+    pub(in crate::io) name: String,
+    pub(in crate::io) sockets: Vec<std::net::TcpListener>,
+    pub(in crate::io) tls: Option<Arc<ServerConfig>>,
+    /// With the label and SASL still to be filled in for each peer.
+    pub(in crate::io) spec: ConnectionSpec,
+}
+
+/// Accepts edges until the task is dropped.
+pub(in crate::io) async fn serve(driver: Rc<Driver>, plan: AmqpListenPlan) {
+    let AmqpListenPlan {
+        name,
+        sockets,
+        tls,
+        spec,
+    } = plan;
+    let mut sockets = match Sockets::new(&name, sockets) {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            tracing::error!(listener = %name, %error, "the listener cannot be served");
+            return;
+        }
+    };
+    tracing::info!(listener = %name, sockets = ?sockets.addresses(), tls = tls.is_some(), "edges can link");
+    let setups = Arc::new(Semaphore::new(SETUPS_AT_ONCE));
+    loop {
+        let Ok(permit) = Arc::clone(&setups).acquire_owned().await else {
+            return;
+        };
+        let (stream, peer) = sockets.accept().await;
+        if driver.draining.get() {
+            return;
+        }
+        let edge = Edge {
+            listener: name.clone(),
+            peer,
+            tls: tls.clone(),
+            spec: spec.clone(),
+        };
+        tokio::task::spawn_local(edge.serve(Rc::clone(&driver), stream, permit));
+    }
+}
+
+struct Edge {
+    listener: String,
+    peer: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    spec: ConnectionSpec,
+}
+
+impl Edge {
+    async fn serve(self, driver: Rc<Driver>, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        let Edge {
+            listener,
+            peer,
+            tls,
+            mut spec,
+        } = self;
+        let deadline = Instant::now() + SETUP_LIMIT;
+        if socket::tune(&stream).is_err() {
+            return;
+        }
+        let transport = match tls {
+            None => Transport::plain(stream),
+            Some(config) => {
+                let shaking = Transport::accept(stream, config);
+                let cause = match timeout_at(deadline.into(), shaking).await {
+                    Ok(Ok(transport)) => Ok(transport),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err("it did not finish the TLS handshake in time".to_owned()),
+                };
+                match cause {
+                    Ok(transport) => transport,
+                    Err(cause) => {
+                        tracing::warn!(%listener, %peer, %cause, "refused a client");
+                        return;
+                    }
+                }
+            }
+        };
+        spec.label = peer.to_string();
+        spec.external = transport.peer_has_certificate();
+        let owner = Owner::Edge(peer.to_string());
+        let ended = amqp_task::run(&driver, transport, spec, owner, deadline, permit).await;
+        let cause = ended.cause;
+        match ended.peer {
+            None => tracing::warn!(%listener, %peer, %cause, "refused a client"),
+            Some(edge) => {
+                tracing::info!(%listener, %peer, edge = %edge.container, %cause, "edge gone");
+                driver.tell(Event::EdgeGone {
+                    address: peer.to_string(),
+                    cause,
+                });
+            }
+        }
+    }
+}

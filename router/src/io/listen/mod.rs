@@ -1,0 +1,13 @@
+//! Listening sockets: of services (`tcpListener`) and of AMQP (`listener`).
+
+mod accept;
+mod amqp;
+mod bind;
+mod owner;
+mod tcp;
+
+pub(super) use amqp::{AmqpListenPlan, serve as serve_amqp};
+pub use bind::BindError;
+pub(super) use bind::{BindTarget, open, probe};
+pub use owner::PortOwner;
+pub(super) use tcp::{TcpListening, serve as serve_tcp};

@@ -1,0 +1,177 @@
+//! A `tcpListener`: its port is open while the network has a server for its address.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::accept::Sockets;
+use super::bind::{BindError, BindTarget, open};
+use crate::core::ListenerId;
+use crate::io::driver::{Driver, Service};
+use crate::io::signal::Signal;
+use crate::io::status::{ListenerState, ListenerStatus};
+use crate::io::{Event, flow, socket};
+
+/// Wait before a port that could not be opened is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A listener: what is wanted of it, and what it does.
+#[derive(Debug)]
+pub(in crate::io) struct TcpListening {
+    pub(in crate::io) name: String,
+    pub(in crate::io) address: String,
+    pub(in crate::io) target: BindTarget,
+    wanted: Cell<bool>,
+    removed: Cell<bool>,
+    changed: Signal,
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    Listening(Vec<SocketAddr>),
+    Failed(String),
+}
+
+impl TcpListening {
+    pub(in crate::io) fn new(name: String, address: String, target: BindTarget) -> TcpListening {
+        TcpListening {
+            name,
+            address,
+            target,
+            wanted: Cell::new(false),
+            removed: Cell::new(false),
+            changed: Signal::default(),
+            state: RefCell::new(State::Waiting),
+        }
+    }
+
+    /// The core wants the port open, or closed.
+    pub(in crate::io) fn want(&self, wanted: bool) {
+        self.wanted.set(wanted);
+        self.changed.set();
+    }
+
+    /// The service is removed: the port closes and the task ends.
+    pub(in crate::io) fn remove(&self) {
+        self.removed.set(true);
+        self.want(false);
+    }
+
+    pub(in crate::io) fn status(&self, open_flows: usize) -> ListenerStatus {
+        let mut port = self.target.port;
+        let (state, error) = match &*self.state.borrow() {
+            State::Waiting => (ListenerState::Waiting, None),
+            State::Listening(sockets) => {
+                port = sockets.first().map_or(port, SocketAddr::port);
+                (ListenerState::Listening, None)
+            }
+            State::Failed(cause) => (ListenerState::Failed, Some(cause.clone())),
+        };
+        ListenerStatus {
+            name: self.name.clone(),
+            address: self.address.clone(),
+            host: self.target.host.clone(),
+            port,
+            state,
+            error,
+            open_flows,
+        }
+    }
+
+    async fn open(&self) -> Result<Sockets, BindError> {
+        let addresses = self.target.addresses().await?;
+        let opened = open(&addresses)?;
+        Sockets::new(&self.name, opened).map_err(|source| BindError::System {
+            address: addresses[0],
+            source,
+        })
+    }
+}
+
+/// The task of a listener, until it is removed. One task for its whole life: a port is never opened twice.
+pub(in crate::io) async fn serve(driver: Rc<Driver>, id: ListenerId, listening: Rc<TcpListening>) {
+    let name = &listening.name;
+    let mut told = None;
+    while !listening.removed.get() {
+        if !listening.wanted.get() {
+            listening.changed.wait().await;
+            continue;
+        }
+        match listening.open().await {
+            Ok(sockets) => {
+                told = None;
+                let addresses = sockets.addresses();
+                tracing::info!(listener = %name, address = %listening.address, sockets = ?addresses, "listening");
+                driver.tell(Event::Listening {
+                    listener: name.clone(),
+                    address: listening.address.clone(),
+                    sockets: addresses.clone(),
+                });
+                *listening.state.borrow_mut() = State::Listening(addresses);
+                accept_while_wanted(&driver, id, &listening, sockets).await;
+                *listening.state.borrow_mut() = State::Waiting;
+                tracing::info!(listener = %name, address = %listening.address, "no longer listening");
+                driver.tell(Event::NotListening {
+                    listener: name.clone(),
+                });
+            }
+            Err(error) => {
+                let cause = error.to_string();
+                if told.as_ref() != Some(&cause) {
+                    tracing::warn!(listener = %name, %cause, "cannot listen, trying again each second");
+                    driver.tell(Event::ListenFailed {
+                        listener: name.clone(),
+                        cause: cause.clone(),
+                    });
+                    told = Some(cause.clone());
+                }
+                *listening.state.borrow_mut() = State::Failed(cause);
+                tokio::select! {
+                    () = listening.changed.wait() => {}
+                    () = sleep(RETRY) => {}
+                }
+                if !listening.wanted.get() {
+                    *listening.state.borrow_mut() = State::Waiting;
+                }
+            }
+        }
+    }
+}
+
+async fn accept_while_wanted(
+    driver: &Rc<Driver>,
+    id: ListenerId,
+    listening: &TcpListening,
+    mut sockets: Sockets,
+) {
+    while listening.wanted.get() {
+        tokio::select! {
+            biased;
+            () = listening.changed.wait() => {}
+            (stream, peer) = sockets.accept() => accepted(driver, id, stream, peer),
+        }
+    }
+}
+
+fn accepted(driver: &Rc<Driver>, id: ListenerId, stream: TcpStream, peer: SocketAddr) {
+    if socket::tune(&stream).is_err() {
+        // The client is gone already.
+        return;
+    }
+    let entered = driver.core(|router, now| {
+        let flow = router.accepted(id, peer.to_string(), now)?;
+        Some((flow, driver.enter_flow(flow, Service::Listener(id))))
+    });
+    match entered {
+        Some((flow, signal)) => {
+            tokio::task::spawn_local(flow::run(Rc::clone(driver), flow, stream, signal));
+        }
+        None => socket::reset_on_drop(&stream),
+    }
+}

@@ -1,0 +1,250 @@
+//! The state of the router, as `status` shows it.
+
+use std::cell::{Cell, RefCell};
+
+use serde::Serialize;
+
+use super::Timestamp;
+
+/// Everything that can be said of a running router.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RouterStatus {
+    /// Router id.
+    pub id: String,
+    /// `edge` or `hub`.
+    pub mode: &'static str,
+    /// True after a drain began.
+    pub draining: bool,
+    /// Connections to the network.
+    pub uplinks: Vec<UplinkStatus>,
+    /// Services whose clients connect to us.
+    pub listeners: Vec<ListenerStatus>,
+    /// Servers that we connect to.
+    pub connectors: Vec<ConnectorStatus>,
+    /// Edges that are linked to us.
+    pub edges: Vec<EdgeStatus>,
+    /// Sums since the start.
+    pub totals: TotalsStatus,
+}
+
+/// One connection to the network.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UplinkStatus {
+    /// Connector name.
+    pub name: String,
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// What it does now.
+    pub state: UplinkState,
+    /// Since when.
+    pub since: Timestamp,
+    /// The other end, while up.
+    pub peer: Option<PeerIdentity>,
+    /// Cause of the last failure; none after a success.
+    pub last_error: Option<String>,
+    /// Attempts since it was last up.
+    pub attempts: u64,
+    /// When our certificate expires.
+    pub certificate_not_after: Option<Timestamp>,
+}
+
+/// What an uplink does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UplinkState {
+    /// TCP, TLS or AMQP is being set up.
+    Connecting,
+    /// Linked.
+    Up,
+    /// Waits for the next attempt.
+    Down,
+    /// Another uplink serves.
+    Standby,
+}
+
+/// What a router says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerIdentity {
+    /// Container id.
+    pub container: String,
+    /// Product version, when it says one.
+    pub version: Option<String>,
+}
+
+/// One `tcpListener`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ListenerStatus {
+    /// Entity name.
+    pub name: String,
+    /// Service address.
+    pub address: String,
+    /// Host as configured; empty: every interface.
+    pub host: String,
+    /// Port; the one that the system chose when 0 is configured and the port is open.
+    pub port: u16,
+    /// What it does now.
+    pub state: ListenerState,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Open TCP connections.
+    pub open_flows: usize,
+}
+
+/// What a listener does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListenerState {
+    /// Its port is open.
+    Listening,
+    /// The network has no server for its address (or is not linked): its port is closed.
+    Waiting,
+    /// Its port cannot be opened; tried again each second.
+    Failed,
+}
+
+/// One `tcpConnector`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConnectorStatus {
+    /// Entity name.
+    pub name: String,
+    /// Service address.
+    pub address: String,
+    /// Target host.
+    pub host: String,
+    /// Target port.
+    pub port: u16,
+    /// Open TCP connections.
+    pub open_flows: usize,
+    /// Why the last connection to the server failed; none after a success.
+    pub last_error: Option<String>,
+}
+
+/// One edge of ours.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EdgeStatus {
+    /// Its container id.
+    pub container: String,
+    /// Its version, when it says one.
+    pub version: Option<String>,
+    /// Its socket address.
+    pub peer: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Sums over all TCP connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TotalsStatus {
+    /// Bytes read from TCP sockets.
+    pub bytes_in: u64,
+    /// Bytes written to TCP sockets.
+    pub bytes_out: u64,
+    /// TCP connections since the start.
+    pub flows: u64,
+    /// TCP connections that are open.
+    pub open_flows: usize,
+}
+
+/// Running sums of the router thread.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    bytes_in: Cell<u64>,
+    bytes_out: Cell<u64>,
+    flows: Cell<u64>,
+}
+
+impl Totals {
+    pub(super) fn count_in(&self, n: usize) {
+        self.bytes_in.set(self.bytes_in.get() + n as u64);
+    }
+
+    pub(super) fn count_out(&self, n: usize) {
+        self.bytes_out.set(self.bytes_out.get() + n as u64);
+    }
+
+    pub(super) fn count_flow(&self) {
+        self.flows.set(self.flows.get() + 1);
+    }
+
+    pub(super) fn status(&self, open_flows: usize) -> TotalsStatus {
+        TotalsStatus {
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out.get(),
+            flows: self.flows.get(),
+            open_flows,
+        }
+    }
+}
+
+/// The state of all uplinks; they are few, and the same for the life of the router.
+#[derive(Debug, Default)]
+pub(super) struct UplinkBoard(RefCell<Vec<UplinkStatus>>);
+
+impl UplinkBoard {
+    pub(super) fn new(uplinks: Vec<UplinkStatus>) -> UplinkBoard {
+        UplinkBoard(RefCell::new(uplinks))
+    }
+
+    pub(super) fn status(&self) -> Vec<UplinkStatus> {
+        self.0.borrow().clone()
+    }
+
+    /// An attempt begins; the others stand by.
+    pub(super) fn connecting(&self, index: usize) {
+        for (at, uplink) in self.0.borrow_mut().iter_mut().enumerate() {
+            if at == index {
+                uplink.enter(UplinkState::Connecting);
+                uplink.attempts += 1;
+            } else if uplink.state == UplinkState::Connecting {
+                uplink.enter(UplinkState::Down);
+            }
+        }
+    }
+
+    /// It is linked, the others stand by. Answers its name.
+    pub(super) fn up(&self, index: usize, peer: PeerIdentity) -> String {
+        let mut name = String::new();
+        for (at, uplink) in self.0.borrow_mut().iter_mut().enumerate() {
+            if at == index {
+                uplink.enter(UplinkState::Up);
+                uplink.attempts = 0;
+                uplink.last_error = None;
+                uplink.peer = Some(peer.clone());
+                name.clone_from(&uplink.name);
+            } else {
+                uplink.enter(UplinkState::Standby);
+            }
+        }
+        name
+    }
+
+    /// It failed or was lost.
+    pub(super) fn down(&self, index: usize, cause: &str) {
+        for (at, uplink) in self.0.borrow_mut().iter_mut().enumerate() {
+            if at == index {
+                uplink.last_error = Some(cause.to_owned());
+                uplink.peer = None;
+            }
+            if at == index || uplink.state == UplinkState::Standby {
+                uplink.enter(UplinkState::Down);
+            }
+        }
+    }
+
+    pub(super) fn certificate(&self, index: usize, not_after: Option<Timestamp>) {
+        if let Some(uplink) = self.0.borrow_mut().get_mut(index) {
+            uplink.certificate_not_after = not_after;
+        }
+    }
+}
+
+impl UplinkStatus {
+    fn enter(&mut self, state: UplinkState) {
+        if self.state != state {
+            self.state = state;
+            self.since = Timestamp::now();
+        }
+    }
+}
