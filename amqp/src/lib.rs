@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod connection;
+mod frame;
 pub mod message;
 pub mod performative;
 

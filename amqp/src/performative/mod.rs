@@ -1,9 +1,19 @@
 //! What the performatives of part 2 carry, as far as a user of the engine sees it.
 
+pub(crate) mod attach;
+pub(crate) mod disposition;
+pub(crate) mod ending;
+pub(crate) mod flow;
+pub(crate) mod open;
+pub(crate) mod sasl;
+mod state;
+mod terminus;
+pub(crate) mod transfer;
+
 use crate::Value;
 
 /// Which end of a link we are, or whose deliveries a disposition speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// We send deliveries on this link.
     Sender,

@@ -1,5 +1,10 @@
 //! AMQP 1.0 types: values, and their encoding (part 1 of the specification).
 
+mod decode;
+pub(crate) mod descriptor;
+pub(crate) mod encode;
+pub(crate) mod read;
+
 /// One AMQP value of any type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -27,6 +32,12 @@ pub enum Value {
     Float(f32),
     /// `double`.
     Double(f64),
+    /// `decimal32`, its bits as they are on the wire.
+    Decimal32([u8; 4]),
+    /// `decimal64`, its bits as they are on the wire.
+    Decimal64([u8; 8]),
+    /// `decimal128`, its bits as they are on the wire.
+    Decimal128([u8; 16]),
     /// `char`.
     Char(char),
     /// `timestamp`, milliseconds since the Unix epoch.
@@ -54,17 +65,19 @@ pub enum Value {
 #[error("malformed AMQP encoding: {0}")]
 pub struct DecodeError(pub &'static str);
 
+/// How deep values may nest, described values and compound ones together.
+pub(crate) const MAX_DEPTH: usize = 16;
+
 impl Value {
-    /// Appends the shortest encoding of this value.
+    /// Appends the shortest encoding of this value. An array's elements are of one type by definition; one with
+    /// mixed elements has no encoding as an array and is written as a list.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-        todo!()
+        encode::put_value(out, self);
     }
 
     /// Reads one value from the front of `bytes` and moves `bytes` past it. Depth and sizes are bounded.
     pub fn decode(bytes: &mut &[u8]) -> Result<Value, DecodeError> {
-        let _ = bytes;
-        todo!()
+        decode::value(bytes)
     }
 
     /// The text of a string or symbol.
