@@ -18,12 +18,7 @@ const LONGEST_EXCERPT: usize = 400;
 #[must_use]
 pub fn render(problems: &[Problem], file_name: &str, text: &str, colour: bool) -> String {
     let source = Source::new(text);
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    }
-    .decor_style(DecorStyle::Ascii);
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
     let mut shown = String::new();
     for problem in problems {
         if !shown.is_empty() {
@@ -40,19 +35,11 @@ fn one(problem: &Problem, file_name: &str, source: &Source<'_>, renderer: &Rende
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = if problem.path.is_empty() {
-        problem.message.clone()
-    } else {
-        problem.to_string()
-    };
+    let title = if problem.path.is_empty() { problem.message.clone() } else { problem.to_string() };
     let mut group = Group::with_title(level.primary_title(visible(&title)).id(problem.code));
     // One excerpt a place: the lines between far places say nothing.
     for (index, (span, label)) in places(problem).into_iter().enumerate() {
-        let kind = if index == 0 {
-            AnnotationKind::Primary
-        } else {
-            AnnotationKind::Context
-        };
+        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         let (excerpt, start) = excerpt(source, span);
         let inside = clamp(span, start, excerpt.len());
         let snippet = Snippet::source(excerpt)
@@ -69,37 +56,19 @@ fn one(problem: &Problem, file_name: &str, source: &Source<'_>, renderer: &Rende
 }
 
 fn places(problem: &Problem) -> Vec<(&Span, &str)> {
-    let related = problem
-        .related
-        .iter()
-        .map(|(span, label)| (span, label.as_str()));
-    std::iter::once((&problem.span, ""))
-        .chain(related)
-        .collect()
+    let related = problem.related.iter().map(|(span, label)| (span, label.as_str()));
+    std::iter::once((&problem.span, "")).chain(related).collect()
 }
 
 /// The lines of a span, without control characters, and the byte where they start.
 fn excerpt(source: &Source<'_>, span: &Span) -> (String, usize) {
     let line_start = source.line_start(span.line);
-    let start = source
-        .text
-        .floor_char_boundary(line_start.max(span.start.saturating_sub(LONGEST_EXCERPT)));
+    let start = source.text.floor_char_boundary(line_start.max(span.start.saturating_sub(LONGEST_EXCERPT)));
     let line = source.line_start(span.line) + source.line_text(span.line).len();
-    let end = source
-        .text
-        .floor_char_boundary(line.min(span.start.saturating_add(LONGEST_EXCERPT)));
+    let end = source.text.floor_char_boundary(line.min(span.start.saturating_add(LONGEST_EXCERPT)));
     let text = source.text.get(start..end.max(start)).unwrap_or_default();
     // Same length, so that places stay right.
-    let text = text
-        .chars()
-        .map(|c| {
-            if c.is_ascii_control() && c != '\t' {
-                ' '
-            } else {
-                c
-            }
-        })
-        .collect();
+    let text = text.chars().map(|c| if c.is_ascii_control() && c != '\t' { ' ' } else { c }).collect();
     (text, start)
 }
 
@@ -110,9 +79,7 @@ fn clamp(span: &Span, start: usize, len: usize) -> Range<usize> {
 
 /// Nothing from a file may reach the terminal as an escape.
 fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Problems as JSON, in a shape that stays the same from release to release:
@@ -142,8 +109,6 @@ pub fn problems_json(problems: &[Problem], file_name: &str) -> Value {
             })
         })
         .collect();
-    let ok = problems
-        .iter()
-        .all(|problem| problem.severity != Severity::Error);
+    let ok = problems.iter().all(|problem| problem.severity != Severity::Error);
     json!({ "file": file_name, "ok": ok, "problems": list })
 }

@@ -7,10 +7,7 @@ use schemars::JsonSchema;
 /// The JSON Schema of a definition file, as published in `schema/gateway.schema.json`.
 #[must_use]
 pub fn json_schema() -> serde_json::Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<Gateway>()
-        .to_value()
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Gateway>().to_value()
 }
 
 /// A gateway: servers near this host that the service network can use, and network services that this host can use.

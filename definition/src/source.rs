@@ -31,15 +31,8 @@ pub(crate) struct Source<'t> {
 impl<'t> Source<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let breaks = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'\n')
-            .map(|(at, _)| at + 1);
-        Self {
-            text,
-            line_starts: std::iter::once(0).chain(breaks).collect(),
-        }
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { text, line_starts: std::iter::once(0).chain(breaks).collect() }
     }
 
     /// The line of a byte, from 1.
@@ -49,10 +42,7 @@ impl<'t> Source<'t> {
 
     /// Where a line starts; lines past the end start at the end.
     pub(crate) fn line_start(&self, line: usize) -> usize {
-        self.line_starts
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or(self.text.len())
+        self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len())
     }
 
     /// The text of a line, without its line break.
@@ -70,13 +60,6 @@ impl<'t> Source<'t> {
         let start = self.text.floor_char_boundary(range.start);
         let end = self.text.floor_char_boundary(range.end).max(start);
         let (line, end_line) = (self.line(start), self.line(end));
-        Span {
-            start,
-            end,
-            line,
-            column: self.column(line, start),
-            end_line,
-            end_column: self.column(end_line, end),
-        }
+        Span { start, end, line, column: self.column(line, start), end_line, end_column: self.column(end_line, end) }
     }
 }

@@ -8,24 +8,10 @@ use super::{Checker, qdr_listener};
 use crate::definition::{Host, Port};
 
 impl Checker<'_> {
-    pub(super) fn across(
-        &mut self,
-        bindings: &[Found],
-        forwards: &[Found],
-        listeners: &[qdr_listener::Found],
-    ) {
-        self.unique(
-            Side::Binding.word(),
-            bindings.iter().map(|found| (&found.path, &found.name)),
-        );
-        self.unique(
-            Side::Forward.word(),
-            forwards.iter().map(|found| (&found.path, &found.name)),
-        );
-        self.unique(
-            "qdr-listener",
-            listeners.iter().map(|found| (&found.path, &found.name)),
-        );
+    pub(super) fn across(&mut self, bindings: &[Found], forwards: &[Found], listeners: &[qdr_listener::Found]) {
+        self.unique(Side::Binding.word(), bindings.iter().map(|found| (&found.path, &found.name)));
+        self.unique(Side::Forward.word(), forwards.iter().map(|found| (&found.path, &found.name)));
+        self.unique("qdr-listener", listeners.iter().map(|found| (&found.path, &found.name)));
         let mut taken = Taken::default();
         for found in listeners {
             self.listens(&mut taken, &found.path, &found.host, &found.port);
@@ -42,11 +28,7 @@ impl Checker<'_> {
         }
     }
 
-    fn unique<'a>(
-        &mut self,
-        kind: &str,
-        names: impl Iterator<Item = (&'a String, &'a Option<At<String>>)>,
-    ) {
+    fn unique<'a>(&mut self, kind: &str, names: impl Iterator<Item = (&'a String, &'a Option<At<String>>)>) {
         let mut first: HashMap<&str, &At<String>> = HashMap::new();
         for (path, name) in names {
             let Some(name) = name else { continue };
@@ -56,46 +38,25 @@ impl Checker<'_> {
             };
             let line = self.source.line(earlier.at.start);
             let related = (self.source.span(&earlier.at), "first used here".to_owned());
-            let message = format!(
-                "duplicate {kind} name {:?} (also at line {line})",
-                name.value
-            );
-            self.error("duplicate-name", &format!("{path}.name"), &name.at, message)
-                .related
-                .push(related);
+            let message = format!("duplicate {kind} name {:?} (also at line {line})", name.value);
+            self.error("duplicate-name", &format!("{path}.name"), &name.at, message).related.push(related);
         }
     }
 
-    fn listens(
-        &mut self,
-        taken: &mut Taken,
-        path: &str,
-        host: &Option<String>,
-        port: &Option<At<Port>>,
-    ) {
+    fn listens(&mut self, taken: &mut Taken, path: &str, host: &Option<String>, port: &Option<At<Port>>) {
         let (Some(host), Some(port)) = (host, port) else {
             return;
         };
         let others = taken.ports.entry(port.value).or_default();
         if let Some(other) = others.iter().find(|other| overlap(&other.host, host)) {
             let shown = if host.is_empty() { "0.0.0.0" } else { host };
-            let message = format!(
-                "{path} listens on {shown}:{} already used by {}",
-                port.value, other.path
-            );
-            let related = other
-                .at
-                .clone()
-                .map(|at| (self.source.span(&at), "used here".to_owned()));
+            let message = format!("{path} listens on {shown}:{} already used by {}", port.value, other.path);
+            let related = other.at.clone().map(|at| (self.source.span(&at), "used here".to_owned()));
             let problem = self.error("port-in-use", path, &port.at, message);
             problem.related.extend(related);
             return;
         }
-        others.push(Listening {
-            path: path.to_owned(),
-            host: host.clone(),
-            at: Some(port.at.clone()),
-        });
+        others.push(Listening { path: path.to_owned(), host: host.clone(), at: Some(port.at.clone()) });
     }
 }
 
@@ -112,19 +73,12 @@ struct Listening {
 
 /// Whether one port cannot be bound on both: the same host, or one of them is every interface.
 fn overlap(one: &str, other: &str) -> bool {
-    let wildcard =
-        |host: &str| host.is_empty() || host.parse::<Host>().is_ok_and(|host| host.is_wildcard());
+    let wildcard = |host: &str| host.is_empty() || host.parse::<Host>().is_ok_and(|host| host.is_wildcard());
     // The router binds the first address of a name, and localhost's may be either.
     let same = |a: &str, b: &str| {
-        a.eq_ignore_ascii_case("localhost")
-            && b.parse::<Host>()
-                .is_ok_and(|host| host.is_loopback() && is_usual(&host))
+        a.eq_ignore_ascii_case("localhost") && b.parse::<Host>().is_ok_and(|host| host.is_loopback() && is_usual(&host))
     };
-    wildcard(one)
-        || wildcard(other)
-        || one.eq_ignore_ascii_case(other)
-        || same(one, other)
-        || same(other, one)
+    wildcard(one) || wildcard(other) || one.eq_ignore_ascii_case(other) || same(one, other) || same(other, one)
 }
 
 fn is_usual(host: &Host) -> bool {

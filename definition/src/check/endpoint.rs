@@ -9,11 +9,7 @@ use crate::definition::{Endpoint, EntityName, Host, InvalidName, Port};
 use crate::problem::quote;
 use crate::yaml::{Node, Scalar, Value};
 
-const SHAPE: Shape = Shape {
-    keys: keys::ENDPOINT,
-    elsewhere: keys::SERVICE,
-    where_else: "it belongs under service",
-};
+const SHAPE: Shape = Shape { keys: keys::ENDPOINT, elsewhere: keys::SERVICE, where_else: "it belongs under service" };
 
 /// Which list an endpoint stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,40 +79,22 @@ impl Checker<'_> {
 
     fn endpoint(&mut self, node: &Node, path: String, side: Side) -> Found {
         let Some(fields) = self.fields(node, &path, &SHAPE) else {
-            return Found {
-                path,
-                name: None,
-                host: None,
-                port: None,
-                endpoint: None,
-            };
+            return Found { path, name: None, host: None, port: None, endpoint: None };
         };
         let name = self.parsed::<EntityName>(&fields, "name", "entity-name");
         let host = self.parsed::<Host>(&fields, "host", "host");
         let host_is_wrong = host.is_none()
-            && fields
-                .node("host")
-                .is_some_and(|n| !matches!(&n.value, Value::Scalar(s) if s.text.is_empty()));
+            && fields.node("host").is_some_and(|n| !matches!(&n.value, Value::Scalar(s) if s.text.is_empty()));
         let loopback = self.boolean(&fields, "loopback").unwrap_or_default();
         if loopback {
-            let at = fields
-                .node("loopback")
-                .map_or(fields.head.clone(), |node| node.at.clone());
-            let problem = self.warning(
-                "no-effect",
-                &fields.path("loopback"),
-                &at,
-                "loopback has no effect here",
-            );
+            let at = fields.node("loopback").map_or(fields.head.clone(), |node| node.at.clone());
+            let problem = self.warning("no-effect", &fields.path("loopback"), &at, "loopback has no effect here");
             problem.help = (side == Side::Forward).then(|| "write host: 127.0.0.1".to_owned());
         }
         let local_port = self.string(&fields, "local_port").map(|found| found.value);
         let target_ports = self.ports(&fields, "target_ports");
         let service = self.service_of(&fields, side);
-        let no_ports = Ports {
-            ports: Vec::new(),
-            given: false,
-        };
+        let no_ports = Ports { ports: Vec::new(), given: false };
         let ports = service.as_ref().map_or(&no_ports, |service| &service.ports);
         let port = self.local_port(&fields, side, ports, &target_ports, service.is_some());
         if side == Side::Binding && host.is_none() && !host_is_wrong {
@@ -133,34 +111,19 @@ impl Checker<'_> {
             path,
             name: name
                 .as_ref()
-                .map(|name| At {
-                    value: name.value.to_string(),
-                    at: name.at.clone(),
-                })
-                .or_else(|| {
-                    address.map(|address| At {
-                        value: address.value.to_string(),
-                        at: address.at,
-                    })
-                }),
-            host: (!host_is_wrong).then(|| {
-                host.as_ref()
-                    .map(|h| h.value.to_string())
-                    .unwrap_or_default()
-            }),
+                .map(|name| At { value: name.value.to_string(), at: name.at.clone() })
+                .or_else(|| address.map(|address| At { value: address.value.to_string(), at: address.at })),
+            host: (!host_is_wrong).then(|| host.as_ref().map(|h| h.value.to_string()).unwrap_or_default()),
             port: port.clone(),
-            endpoint: service
-                .and_then(|service| service.value)
-                .zip(port)
-                .map(|(service, port)| Endpoint {
-                    name: name.map(|name| name.value),
-                    host: host.map(|host| host.value),
-                    loopback,
-                    local_port,
-                    service,
-                    target_ports: target_ports.values(),
-                    port: port.value,
-                }),
+            endpoint: service.and_then(|service| service.value).zip(port).map(|(service, port)| Endpoint {
+                name: name.map(|name| name.value),
+                host: host.map(|host| host.value),
+                loopback,
+                local_port,
+                service,
+                target_ports: target_ports.values(),
+                port: port.value,
+            }),
         }
     }
 
@@ -174,10 +137,7 @@ impl Checker<'_> {
 
     /// A list of at most one port. A second one is reported, and left out.
     pub(super) fn ports(&mut self, fields: &Fields<'_>, key: &'static str) -> Ports {
-        let mut found = Ports {
-            ports: Vec::new(),
-            given: false,
-        };
+        let mut found = Ports { ports: Vec::new(), given: false };
         let Some(node) = fields.node(key) else {
             return found;
         };
@@ -201,10 +161,7 @@ impl Checker<'_> {
         found.given = !items.is_empty();
         for (index, item) in items.iter().enumerate() {
             if let Some(port) = self.port(item, &format!("{path}[{index}]")) {
-                found.ports.push(At {
-                    value: port,
-                    at: item.at.clone(),
-                });
+                found.ports.push(At { value: port, at: item.at.clone() });
             }
         }
         if let Some(second) = items.get(1) {
@@ -221,18 +178,10 @@ impl Checker<'_> {
             Value::List(_) | Value::Map(_) => None,
         };
         let Some(number) = integer else {
-            let problem = self.error(
-                "type",
-                path,
-                &item.at,
-                format!("expected integer, found {}", item.description()),
-            );
+            let problem = self.error("type", path, &item.at, format!("expected integer, found {}", item.description()));
             if let Value::Scalar(scalar) = &item.value {
                 if scalar.text.parse::<u16>().is_ok() {
-                    problem.help = Some(format!(
-                        "write {} without quotes",
-                        quote(&scalar.text).trim_matches('"')
-                    ));
+                    problem.help = Some(format!("write {} without quotes", quote(&scalar.text).trim_matches('"')));
                 }
             }
             return None;
@@ -270,47 +219,25 @@ impl Checker<'_> {
             return ports.first().cloned();
         }
         if !ports.given && !targets.given && service_is_readable {
-            let message = format!(
-                "{}: a local port is required (target_ports or service.ports)",
-                fields.path
-            );
+            let message = format!("{}: a local port is required (target_ports or service.ports)", fields.path);
             self.error("local-port", &fields.path, &fields.head, message);
         }
-        if targets.given {
-            targets.first().cloned()
-        } else {
-            ports.first().cloned()
-        }
+        if targets.given { targets.first().cloned() } else { ports.first().cloned() }
     }
 
     /// Skupper's own tools read the two lists differently from its documentation.
     fn two_readings(&mut self, fields: &Fields<'_>, side: Side, port: Port, target: &At<Port>) {
-        let verb = if side == Side::Binding {
-            "connect to"
-        } else {
-            "listen on"
-        };
-        let tools = if side == Side::Binding {
-            "generate-bundle"
-        } else {
-            "commands"
-        };
+        let verb = if side == Side::Binding { "connect to" } else { "listen on" };
+        let tools = if side == Side::Binding { "generate-bundle" } else { "commands" };
         let target_port = target.value;
         let message = if self.options.compat_1_8 {
-            format!(
-                "target_ports is not read: the gateway will {verb} local port {port}, not {target_port}"
-            )
+            format!("target_ports is not read: the gateway will {verb} local port {port}, not {target_port}")
         } else {
             format!(
                 "the gateway will {verb} local port {target_port}; Skupper 1.8's gateway {tools} would {verb} {port}"
             )
         };
-        let problem = self.warning(
-            "port-meaning",
-            &fields.path("target_ports"),
-            &target.at,
-            message,
-        );
+        let problem = self.warning("port-meaning", &fields.path("target_ports"), &target.at, message);
         problem.help = Some("write the same port in service.ports and target_ports".to_owned());
     }
 }

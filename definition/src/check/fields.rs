@@ -34,11 +34,7 @@ pub(super) struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// The path of a key of this mapping.
     pub(super) fn path(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     /// The value of a key; null is the same as no key.
@@ -49,22 +45,13 @@ impl<'n> Fields<'n> {
 
 impl Checker<'_> {
     /// The fields of a mapping; `None`, with a problem, when the node is something else.
-    pub(super) fn fields<'n>(
-        &mut self,
-        node: &'n Node,
-        path: &str,
-        shape: &Shape,
-    ) -> Option<Fields<'n>> {
+    pub(super) fn fields<'n>(&mut self, node: &'n Node, path: &str, shape: &Shape) -> Option<Fields<'n>> {
         let Value::Map(entries) = &node.value else {
             let message = format!("expected a mapping, found {}", node.description());
             self.error("type", path, &node.at, message);
             return None;
         };
-        let mut fields = Fields {
-            path: path.to_owned(),
-            head: node.head(),
-            known: HashMap::new(),
-        };
+        let mut fields = Fields { path: path.to_owned(), head: node.head(), known: HashMap::new() };
         let mut aliases = Vec::new();
         for entry in self.without_duplicates(entries, path) {
             match shape.keys.iter().find(|key| **key == entry.key) {
@@ -87,24 +74,12 @@ impl Checker<'_> {
         Some(fields)
     }
 
-    fn unknown_key(
-        &mut self,
-        entry: &Entry,
-        path: &str,
-        shape: &Shape,
-        alias: Option<&'static str>,
-    ) {
-        let severity = if self.options.strict {
-            Severity::Error
-        } else {
-            Severity::Warning
-        };
+    fn unknown_key(&mut self, entry: &Entry, path: &str, shape: &Shape, alias: Option<&'static str>) {
+        let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
         let name = quote(&entry.key);
         let meant = alias.or_else(|| {
             let here_or_there = !shape.elsewhere.contains(&entry.key.as_str());
-            here_or_there
-                .then(|| keys::nearest(&entry.key, shape.keys))
-                .flatten()
+            here_or_there.then(|| keys::nearest(&entry.key, shape.keys)).flatten()
         });
         let message = match meant {
             Some(key) => format!("unknown key {name}; did you mean {key:?}?"),
@@ -123,8 +98,7 @@ impl Checker<'_> {
         } else {
             None
         };
-        self.report(severity, "unknown-key", path, &entry.key_at, message)
-            .help = help;
+        self.report(severity, "unknown-key", path, &entry.key_at, message).help = help;
     }
 
     fn without_duplicates<'n>(&mut self, entries: &'n [Entry], path: &str) -> Vec<&'n Entry> {
@@ -138,19 +112,10 @@ impl Checker<'_> {
             };
             let key = quote(&entry.key);
             let line = self.source.line(earlier.key_at.start);
-            let path = if path.is_empty() {
-                entry.key.clone()
-            } else {
-                format!("{path}.{}", entry.key)
-            };
-            let related = (
-                self.source.span(&earlier.key_at),
-                "first defined here".to_owned(),
-            );
+            let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+            let related = (self.source.span(&earlier.key_at), "first defined here".to_owned());
             let message = format!("mapping key {key} already defined at line {line}");
-            self.error("duplicate-key", &path, &entry.key_at, message)
-                .related
-                .push(related);
+            self.error("duplicate-key", &path, &entry.key_at, message).related.push(related);
         }
         kept
     }
@@ -185,10 +150,7 @@ impl Checker<'_> {
             let message = format!("expected {expected}, found {}", node.description());
             self.error("type", &fields.path(key), &node.at, message);
         }
-        Some(At {
-            value: value?,
-            at: node.at.clone(),
-        })
+        Some(At { value: value?, at: node.at.clone() })
     }
 
     /// A string that is not empty. Numbers and booleans are taken as they were written, as yaml.v3 does.
@@ -198,8 +160,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn boolean(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<bool> {
-        self.scalar(fields, key, "true or false", Scalar::as_bool)
-            .map(|found| found.value)
+        self.scalar(fields, key, "true or false", Scalar::as_bool).map(|found| found.value)
     }
 
     pub(super) fn integer(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<At<i128>> {
@@ -209,27 +170,15 @@ impl Checker<'_> {
     /// An integer from 0 to 2147483647.
     pub(super) fn count(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<u32> {
         let found = self.integer(fields, key)?;
-        let count = i32::try_from(found.value)
-            .ok()
-            .and_then(|number| u32::try_from(number).ok());
+        let count = i32::try_from(found.value).ok().and_then(|number| u32::try_from(number).ok());
         if count.is_none() {
-            self.error(
-                "range",
-                &fields.path(key),
-                &found.at,
-                "expected an integer from 0 to 2147483647",
-            );
+            self.error("range", &fields.path(key), &found.at, "expected an integer from 0 to 2147483647");
         }
         count
     }
 
     /// A string that a type accepts.
-    pub(super) fn parsed<T>(
-        &mut self,
-        fields: &Fields<'_>,
-        key: &'static str,
-        code: &'static str,
-    ) -> Option<At<T>>
+    pub(super) fn parsed<T>(&mut self, fields: &Fields<'_>, key: &'static str, code: &'static str) -> Option<At<T>>
     where
         T: std::str::FromStr<Err = crate::definition::InvalidName>,
     {
@@ -250,60 +199,30 @@ impl Checker<'_> {
                 return;
             }
             Some(node) => node.at.clone(),
-            None => fields
-                .known
-                .get(key)
-                .map_or(fields.head.clone(), |null| null.at.clone()),
+            None => fields.known.get(key).map_or(fields.head.clone(), |null| null.at.clone()),
         };
-        let at = if at.is_empty() {
-            fields.head.clone()
-        } else {
-            at
-        };
-        self.error(
-            "required",
-            &fields.path(key),
-            &at,
-            format!("required{wanted}"),
-        );
+        let at = if at.is_empty() { fields.head.clone() } else { at };
+        self.error("required", &fields.path(key), &at, format!("required{wanted}"));
     }
 
     /// A mapping from words to words.
-    pub(super) fn words(
-        &mut self,
-        fields: &Fields<'_>,
-        key: &'static str,
-    ) -> BTreeMap<String, String> {
+    pub(super) fn words(&mut self, fields: &Fields<'_>, key: &'static str) -> BTreeMap<String, String> {
         let Some(node) = fields.node(key) else {
             return BTreeMap::new();
         };
         let path = fields.path(key);
         let Value::Map(entries) = &node.value else {
-            self.error(
-                "type",
-                &path,
-                &node.at,
-                format!("expected a mapping, found {}", node.description()),
-            );
+            self.error("type", &path, &node.at, format!("expected a mapping, found {}", node.description()));
             return BTreeMap::new();
         };
         let mut words = BTreeMap::new();
         for entry in self.without_duplicates(entries, &path) {
             if let Value::Scalar(scalar) = &entry.value.value {
-                let text = if entry.value.is_null() {
-                    String::new()
-                } else {
-                    scalar.text.clone()
-                };
+                let text = if entry.value.is_null() { String::new() } else { scalar.text.clone() };
                 words.insert(entry.key.clone(), text);
             } else {
                 let message = format!("expected a string, found {}", entry.value.description());
-                self.error(
-                    "type",
-                    &format!("{path}.{}", entry.key),
-                    &entry.value.at,
-                    message,
-                );
+                self.error("type", &format!("{path}.{}", entry.key), &entry.value.at, message);
             }
         }
         words
@@ -314,16 +233,11 @@ impl Checker<'_> {
 pub(super) fn kept(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::List(items) => items.iter().map(kept).collect(),
-        Value::Map(entries) => entries
-            .iter()
-            .map(|entry| (entry.key.clone(), kept(&entry.value)))
-            .collect(),
+        Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), kept(&entry.value))).collect(),
         Value::Scalar(scalar) => match scalar.resolve() {
             Resolved::Null => serde_json::Value::Null,
             Resolved::Bool(value) => value.into(),
-            Resolved::Int(value) => {
-                i64::try_from(value).map_or_else(|_| scalar.text.clone().into(), Into::into)
-            }
+            Resolved::Int(value) => i64::try_from(value).map_or_else(|_| scalar.text.clone().into(), Into::into),
             Resolved::Float(value) => value.into(),
             Resolved::Text => scalar.text.clone().into(),
         },

@@ -4,14 +4,7 @@
 pub(crate) const TOP: &[&str] = &["name", "bindings", "forwards", "qdr-listeners"];
 
 /// One element of `bindings` or `forwards`.
-pub(crate) const ENDPOINT: &[&str] = &[
-    "name",
-    "host",
-    "loopback",
-    "local_port",
-    "service",
-    "target_ports",
-];
+pub(crate) const ENDPOINT: &[&str] = &["name", "host", "loopback", "local_port", "service", "target_ports"];
 
 /// `service`. `enabletls` was a key until Skupper 1.3.
 pub(crate) const SERVICE: &[&str] = &[
@@ -64,10 +57,7 @@ pub(crate) fn alias(key: &str, known: &'static [&'static str]) -> Option<&'stati
         return None;
     }
     let spelling = letters(key);
-    known
-        .iter()
-        .copied()
-        .find(|candidate| letters(candidate) == spelling)
+    known.iter().copied().find(|candidate| letters(candidate) == spelling)
 }
 
 /// The key that is probably meant by a misspelt one.
@@ -78,20 +68,12 @@ pub(crate) fn nearest(key: &str, known: &'static [&'static str]) -> Option<&'sta
     let spelling = letters(key);
     known
         .iter()
-        .map(|candidate| {
-            (
-                strsim::osa_distance(&spelling, &letters(candidate)),
-                *candidate,
-            )
-        })
+        .map(|candidate| (strsim::osa_distance(&spelling, &letters(candidate)), *candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
 fn letters(key: &str) -> String {
-    key.chars()
-        .filter(|c| !matches!(c, '-' | '_'))
-        .flat_map(char::to_lowercase)
-        .collect()
+    key.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }

@@ -51,9 +51,7 @@ impl Checked {
     /// Whether any problem is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 }
 
@@ -81,11 +79,7 @@ impl CredentialUse {
             severity: Severity::Error,
             code: "credentials-not-found",
             path: self.path.clone(),
-            message: format!(
-                "{field} \"{}\": {} not found",
-                self.name,
-                missing.join(", ")
-            ),
+            message: format!("{field} \"{}\": {} not found", self.name, missing.join(", ")),
             help: None,
             span: self.span,
             related: Vec::new(),
@@ -99,13 +93,7 @@ impl CredentialUse {
 #[must_use]
 pub fn check(file_name: &str, text: &str, options: CheckOptions) -> Checked {
     let source = Source::new(text);
-    let mut checker = Checker {
-        source,
-        options,
-        problems: Vec::new(),
-        more: 0,
-        credentials: Vec::new(),
-    };
+    let mut checker = Checker { source, options, problems: Vec::new(), more: 0, credentials: Vec::new() };
     let definition = checker.file(file_name);
     checker.finish(definition)
 }
@@ -137,15 +125,7 @@ impl Checker<'_> {
     ) -> &mut Problem {
         let span = self.source.span(at);
         let (path, message) = (path.to_owned(), message.into());
-        let problem = Problem {
-            severity,
-            code,
-            path,
-            message,
-            help: None,
-            span,
-            related: Vec::new(),
-        };
+        let problem = Problem { severity, code, path, message, help: None, span, related: Vec::new() };
         if self.problems.len() >= MOST_PROBLEMS {
             // The last one is overwritten: only the count of the rest is told.
             self.more += 1;
@@ -158,13 +138,7 @@ impl Checker<'_> {
         &mut self.problems[last]
     }
 
-    fn error(
-        &mut self,
-        code: &'static str,
-        path: &str,
-        at: &Range<usize>,
-        message: impl Into<String>,
-    ) -> &mut Problem {
+    fn error(&mut self, code: &'static str, path: &str, at: &Range<usize>, message: impl Into<String>) -> &mut Problem {
         self.report(Severity::Error, code, path, at, message)
     }
 
@@ -186,12 +160,7 @@ impl Checker<'_> {
         let root = match yaml::load(&self.source) {
             Ok(Some(root)) if !root.is_null() => root,
             Ok(_) => {
-                let problem = self.error(
-                    "empty",
-                    "",
-                    &(0..0),
-                    format!("{file_name} holds no definition"),
-                );
+                let problem = self.error("empty", "", &(0..0), format!("{file_name} holds no definition"));
                 problem.help = Some("a definition needs at least a name".to_owned());
                 return None;
             }
@@ -205,11 +174,9 @@ impl Checker<'_> {
 
     fn definition(&mut self, root: &yaml::Node) -> Option<Definition> {
         if !matches!(root.value, yaml::Value::Map(_)) {
-            let message =
-                "top level must be a mapping with name, bindings, forwards, qdr-listeners";
+            let message = "top level must be a mapping with name, bindings, forwards, qdr-listeners";
             let at = self.first_line(&root.at);
-            self.error("top-level", "", &at, message).help =
-                Some(format!("found {}", root.description()));
+            self.error("top-level", "", &at, message).help = Some(format!("found {}", root.description()));
             return None;
         }
         let fields = self.fields(root, "", &TOP)?;
@@ -223,10 +190,7 @@ impl Checker<'_> {
             name: name?,
             bindings: endpoint::all(bindings)?,
             forwards: endpoint::all(forwards)?,
-            qdr_listeners: listeners
-                .into_iter()
-                .map(|found| found.listener)
-                .collect::<Option<_>>()?,
+            qdr_listeners: listeners.into_iter().map(|found| found.listener).collect::<Option<_>>()?,
         })
     }
 
@@ -234,12 +198,9 @@ impl Checker<'_> {
         let before = self.problems.len();
         let name = self.parsed(fields, "name", "name");
         if name.is_none() {
-            if let Some(problem) = self
-                .problems
-                .get_mut(before)
-                .filter(|problem| problem.code == "name")
-            {
-                let rule = "Gateway name must consist of lower case letters, numerals and '-'. Must start with a letter.";
+            if let Some(problem) = self.problems.get_mut(before).filter(|problem| problem.code == "name") {
+                let rule =
+                    "Gateway name must consist of lower case letters, numerals and '-'. Must start with a letter.";
                 problem.help = Some(rule.to_owned());
             }
         }
@@ -254,8 +215,7 @@ impl Checker<'_> {
     }
 
     fn finish(mut self, definition: Option<Definition>) -> Checked {
-        self.problems
-            .sort_by_key(|problem| (problem.span.start, problem.severity));
+        self.problems.sort_by_key(|problem| (problem.span.start, problem.severity));
         if self.more > 0 {
             let end = self.source.text.len();
             let message = format!("{} more problems are not listed", self.more);
@@ -270,14 +230,7 @@ impl Checker<'_> {
                 related: Vec::new(),
             });
         }
-        let failed = self
-            .problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error);
-        Checked {
-            definition: definition.filter(|_| !failed),
-            problems: self.problems,
-            credentials: self.credentials,
-        }
+        let failed = self.problems.iter().any(|problem| problem.severity == Severity::Error);
+        Checked { definition: definition.filter(|_| !failed), problems: self.problems, credentials: self.credentials }
     }
 }

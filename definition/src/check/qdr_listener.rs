@@ -9,11 +9,7 @@ use crate::problem::{Severity, quote};
 use crate::router_config::Role;
 use crate::yaml::{Node, Value};
 
-const SHAPE: Shape = Shape {
-    keys: keys::QDR_LISTENER,
-    elsewhere: &[],
-    where_else: "",
-};
+const SHAPE: Shape = Shape { keys: keys::QDR_LISTENER, elsewhere: &[], where_else: "" };
 
 /// A listener as far as it could be read.
 pub(super) struct Found {
@@ -37,27 +33,16 @@ impl Checker<'_> {
 
     fn qdr_listener(&mut self, node: &Node, path: String) -> Found {
         let Some(fields) = self.fields(node, &path, &SHAPE) else {
-            return Found {
-                path,
-                name: None,
-                host: None,
-                port: None,
-                listener: None,
-            };
+            return Found { path, name: None, host: None, port: None, listener: None };
         };
         let name = self.parsed::<EntityName>(&fields, "name", "entity-name");
         let host = self.parsed::<Host>(&fields, "host", "host");
         let host_is_wrong = host.is_none()
-            && fields
-                .node("host")
-                .is_some_and(|n| !matches!(&n.value, Value::Scalar(s) if s.text.is_empty()));
+            && fields.node("host").is_some_and(|n| !matches!(&n.value, Value::Scalar(s) if s.text.is_empty()));
         self.required(&fields, "port", "");
         let port = self.integer(&fields, "port").and_then(|found| {
             let value = self.in_range(found.value, &fields.path("port"), &found.at)?;
-            Some(At {
-                value,
-                at: found.at,
-            })
+            Some(At { value, at: found.at })
         });
         let ssl_profile = self.parsed::<CredentialName>(&fields, "ssl-profile", "credentials");
         if let Some(found) = &ssl_profile {
@@ -73,14 +58,10 @@ impl Checker<'_> {
             http: self.boolean(&fields, "http"),
             cost: self.count(&fields, "cost"),
             ssl_profile: ssl_profile.map(|found| found.value),
-            sasl_mechanisms: self
-                .string(&fields, "sasl-mechanisms")
-                .map(|found| found.value),
+            sasl_mechanisms: self.string(&fields, "sasl-mechanisms").map(|found| found.value),
             authenticate_peer: self.boolean(&fields, "authenticate-peer"),
             link_capacity: self.count(&fields, "link-capacity"),
-            http_root_dir: self
-                .string(&fields, "http-rootdir")
-                .map(|found| found.value),
+            http_root_dir: self.string(&fields, "http-rootdir").map(|found| found.value),
             web_sockets: self.boolean(&fields, "web-sockets"),
             healthz: self.boolean(&fields, "healthz"),
             metrics: self.boolean(&fields, "metrics"),
@@ -88,9 +69,7 @@ impl Checker<'_> {
             max_session_frames: self.count(&fields, "max-session-frames"),
         };
         if !host_is_wrong {
-            let at = fields
-                .node("host")
-                .map_or(fields.head.clone(), |node| node.at.clone());
+            let at = fields.node("host").map_or(fields.head.clone(), |node| node.at.clone());
             self.management(&listener, &fields, &at);
         }
         let entity_name = port.is_some().then(|| listener.entity_name());
@@ -98,10 +77,7 @@ impl Checker<'_> {
         Found {
             path,
             name: entity_name.map(|value| At { value, at: name_at }),
-            host: (!host_is_wrong).then(|| {
-                host.map(|found| found.value.to_string())
-                    .unwrap_or_default()
-            }),
+            host: (!host_is_wrong).then(|| host.map(|found| found.value.to_string()).unwrap_or_default()),
             listener: port.is_some().then_some(listener),
             port,
         }
@@ -117,24 +93,16 @@ impl Checker<'_> {
             _ => None,
         };
         if role.is_none() {
-            let message = format!(
-                "unknown role {}; use normal, edge, inter-router or route-container",
-                quote(&text.value)
-            );
+            let message =
+                format!("unknown role {}; use normal, edge, inter-router or route-container", quote(&text.value));
             self.error("role", &fields.path("role"), &text.at, message);
         }
         role
     }
 
     /// Whoever reaches an AMQP port without authentication can change the router.
-    fn management(
-        &mut self,
-        listener: &QdrListener,
-        fields: &Fields<'_>,
-        at: &std::ops::Range<usize>,
-    ) {
-        let authenticated =
-            listener.authenticate_peer == Some(true) && listener.ssl_profile.is_some();
+    fn management(&mut self, listener: &QdrListener, fields: &Fields<'_>, at: &std::ops::Range<usize>) {
+        let authenticated = listener.authenticate_peer == Some(true) && listener.ssl_profile.is_some();
         let http_only = listener.http == Some(true) && listener.web_sockets == Some(false);
         if authenticated || http_only || listener.host.as_ref().is_some_and(Host::is_loopback) {
             return;
@@ -143,17 +111,9 @@ impl Checker<'_> {
             Some(host) if !host.is_wildcard() => format!("on {host}"),
             _ => "on all interfaces".to_owned(),
         };
-        let severity = if self.options.allow_insecure_management {
-            Severity::Warning
-        } else {
-            Severity::Error
-        };
+        let severity = if self.options.allow_insecure_management { Severity::Warning } else { Severity::Error };
         let message = format!("unauthenticated management port {reach}");
-        let path = if listener.host.is_some() {
-            fields.path("host")
-        } else {
-            fields.path.clone()
-        };
+        let path = if listener.host.is_some() { fields.path("host") } else { fields.path.clone() };
         let problem = self.report(severity, "insecure-management", &path, at, message);
         problem.help = Some(
             "write host: localhost, or ssl-profile with authenticate-peer: true; \

@@ -7,11 +7,8 @@ use crate::definition::{Aggregate, CredentialName, Protocol, Service as Good, Se
 use crate::problem::quote;
 use crate::yaml::{Node, Value};
 
-const SHAPE: Shape = Shape {
-    keys: keys::SERVICE,
-    elsewhere: keys::ENDPOINT,
-    where_else: "it belongs beside service, not under it",
-};
+const SHAPE: Shape =
+    Shape { keys: keys::SERVICE, elsewhere: keys::ENDPOINT, where_else: "it belongs beside service, not under it" };
 
 pub(super) const ALL_FILES: &[&str] = &["tls.crt", "tls.key", "ca.crt"];
 const AUTHORITY: &[&str] = &["ca.crt"];
@@ -34,36 +31,18 @@ impl Checker<'_> {
         let event_channel = self.boolean(&fields, "eventchannel").unwrap_or_default();
         let aggregate = self.aggregate(&fields, protocol, event_channel);
         if event_channel {
-            self.http_only(
-                &fields,
-                "eventchannel",
-                "The event-channel option",
-                protocol,
-            );
+            self.http_only(&fields, "eventchannel", "The event-channel option", protocol);
         }
         let expose_ingress = self.string(&fields, "exposeIngress");
         if let Some(found) = &expose_ingress {
             let path = fields.path("exposeIngress");
-            self.warning(
-                "no-effect",
-                &path,
-                &found.at,
-                "exposeIngress has no effect on a gateway",
-            );
+            self.warning("no-effect", &path, &found.at, "exposeIngress has no effect on a gateway");
         }
         if self.boolean(&fields, "enabletls").is_some() {
-            let at = fields
-                .node("enabletls")
-                .map_or(fields.head.clone(), |node| node.at.clone());
+            let at = fields.node("enabletls").map_or(fields.head.clone(), |node| node.at.clone());
             let path = fields.path("enabletls");
-            let problem = self.warning(
-                "no-effect",
-                &path,
-                &at,
-                "enabletls has no effect since Skupper 1.4",
-            );
-            problem.help =
-                Some("use tlscredentials on a forward, tlscertauthority on a binding".to_owned());
+            let problem = self.warning("no-effect", &path, &at, "enabletls has no effect since Skupper 1.4");
+            problem.help = Some("use tlscredentials on a forward, tlscertauthority on a binding".to_owned());
         }
         let (tls_credentials, tls_cert_authority) = self.tls(&fields, side, protocol);
         let rest = Rest {
@@ -72,36 +51,27 @@ impl Checker<'_> {
             annotations: self.words(&fields, "annotations"),
             targets: self.items(&fields, "targets").iter().map(kept).collect(),
             origin: self.string(&fields, "origin").map(|found| found.value),
-            publish_not_ready_addresses: self
-                .boolean(&fields, "publishnotreadyaddresses")
-                .unwrap_or_default(),
+            publish_not_ready_addresses: self.boolean(&fields, "publishnotreadyaddresses").unwrap_or_default(),
             bridge_image: self.string(&fields, "bridgeimage").map(|found| found.value),
         };
-        let value = address
-            .clone()
-            .zip(protocol)
-            .map(|(address, protocol)| Good {
-                address: address.value,
-                protocol,
-                ports: ports.values(),
-                expose_ingress: expose_ingress.map(|found| found.value),
-                event_channel,
-                aggregate,
-                headless: rest.headless,
-                labels: rest.labels,
-                annotations: rest.annotations,
-                targets: rest.targets,
-                origin: rest.origin,
-                tls_credentials,
-                tls_cert_authority,
-                publish_not_ready_addresses: rest.publish_not_ready_addresses,
-                bridge_image: rest.bridge_image,
-            });
-        Some(Service {
-            address,
-            ports,
-            value,
-        })
+        let value = address.clone().zip(protocol).map(|(address, protocol)| Good {
+            address: address.value,
+            protocol,
+            ports: ports.values(),
+            expose_ingress: expose_ingress.map(|found| found.value),
+            event_channel,
+            aggregate,
+            headless: rest.headless,
+            labels: rest.labels,
+            annotations: rest.annotations,
+            targets: rest.targets,
+            origin: rest.origin,
+            tls_credentials,
+            tls_cert_authority,
+            publish_not_ready_addresses: rest.publish_not_ready_addresses,
+            bridge_image: rest.bridge_image,
+        });
+        Some(Service { address, ports, value })
     }
 
     fn protocol(&mut self, fields: &Fields<'_>) -> Option<Protocol> {
@@ -123,12 +93,7 @@ impl Checker<'_> {
         protocol
     }
 
-    fn aggregate(
-        &mut self,
-        fields: &Fields<'_>,
-        protocol: Option<Protocol>,
-        events: bool,
-    ) -> Option<Aggregate> {
+    fn aggregate(&mut self, fields: &Fields<'_>, protocol: Option<Protocol>, events: bool) -> Option<Aggregate> {
         let text = self.string(fields, "aggregate")?;
         let path = fields.path("aggregate");
         let aggregate = match text.value.as_str() {
@@ -137,50 +102,29 @@ impl Checker<'_> {
             other => {
                 let name = quote(other);
                 let name = name.trim_matches('"');
-                let message = format!(
-                    "{name} is not a valid aggregation strategy. Choose 'json' or 'multipart'."
-                );
+                let message = format!("{name} is not a valid aggregation strategy. Choose 'json' or 'multipart'.");
                 self.error("aggregate", &path, &text.at, message);
                 None
             }
         };
         self.http_only(fields, "aggregate", "The aggregate option", protocol);
         if events {
-            let message =
-                "Only one of aggregate and event-channel can be specified for a given service.";
+            let message = "Only one of aggregate and event-channel can be specified for a given service.";
             self.error("aggregate", &path, &text.at, message);
         }
         aggregate
     }
 
-    fn http_only(
-        &mut self,
-        fields: &Fields<'_>,
-        key: &'static str,
-        option: &str,
-        protocol: Option<Protocol>,
-    ) {
-        let at = fields
-            .node(key)
-            .map_or(fields.head.clone(), |node| node.at.clone());
+    fn http_only(&mut self, fields: &Fields<'_>, key: &'static str, option: &str, protocol: Option<Protocol>) {
+        let at = fields.node(key).map_or(fields.head.clone(), |node| node.at.clone());
         let path = fields.path(key);
         match protocol {
             Some(Protocol::Tcp) => {
-                self.error(
-                    "http-only",
-                    &path,
-                    &at,
-                    format!("{option} is currently only valid for http"),
-                );
+                self.error("http-only", &path, &at, format!("{option} is currently only valid for http"));
             }
             Some(Protocol::Http2) => {
                 // Skupper's gateway writes it; its service commands refuse it.
-                self.warning(
-                    "http-only",
-                    &path,
-                    &at,
-                    format!("{option} is currently only valid for http"),
-                );
+                self.warning("http-only", &path, &at, format!("{option} is currently only valid for http"));
             }
             Some(Protocol::Http) | None => {}
         }
@@ -194,10 +138,7 @@ impl Checker<'_> {
     ) -> (Option<CredentialName>, Option<CredentialName>) {
         let credentials = self.parsed::<CredentialName>(fields, "tlscredentials", "credentials");
         let authority = self.parsed::<CredentialName>(fields, "tlscertauthority", "credentials");
-        let given = [
-            ("tlscredentials", &credentials),
-            ("tlscertauthority", &authority),
-        ];
+        let given = [("tlscredentials", &credentials), ("tlscertauthority", &authority)];
         if protocol == Some(Protocol::Http) {
             for (key, found) in given {
                 if let Some(found) = found {
@@ -210,30 +151,20 @@ impl Checker<'_> {
             (Side::Forward, None, Some(authority)) => {
                 let path = fields.path("tlscertauthority");
                 let message = "tlscertauthority alone does nothing on a forward";
-                self.error("tls", &path, &authority.at, message).help = Some(
-                    "a local port shows a certificate: name it with tlscredentials".to_owned(),
-                );
+                self.error("tls", &path, &authority.at, message).help =
+                    Some("a local port shows a certificate: name it with tlscredentials".to_owned());
             }
             (Side::Binding, Some(credentials), None) => {
                 let path = fields.path("tlscredentials");
                 let message = "tlscredentials alone does nothing on a binding";
-                self.warning("tls", &path, &credentials.at, message).help = Some(
-                    "name the authority of the server's certificate with tlscertauthority"
-                        .to_owned(),
-                );
+                self.warning("tls", &path, &credentials.at, message).help =
+                    Some("name the authority of the server's certificate with tlscertauthority".to_owned());
             }
-            (Side::Forward, Some(found), _) => {
-                self.credential("tlscredentials", ALL_FILES, fields, found)
-            }
-            (Side::Binding, _, Some(found)) => {
-                self.credential("tlscertauthority", AUTHORITY, fields, found)
-            }
+            (Side::Forward, Some(found), _) => self.credential("tlscredentials", ALL_FILES, fields, found),
+            (Side::Binding, _, Some(found)) => self.credential("tlscertauthority", AUTHORITY, fields, found),
             _ => {}
         }
-        (
-            credentials.map(|found| found.value),
-            authority.map(|found| found.value),
-        )
+        (credentials.map(|found| found.value), authority.map(|found| found.value))
     }
 
     pub(super) fn credential(

@@ -17,12 +17,7 @@ pub fn check_bytes(file_name: &str, bytes: &[u8], options: CheckOptions) -> Chec
         Err(error) => {
             let at = error.valid_up_to();
             let byte = bytes.get(at).copied().unwrap_or_default();
-            (
-                at,
-                format!(
-                    "the file is not UTF-8 text: byte 0x{byte:02x} is not part of any character"
-                ),
-            )
+            (at, format!("the file is not UTF-8 text: byte 0x{byte:02x} is not part of any character"))
         }
     };
     // The part before the bad byte is text.
@@ -38,31 +33,18 @@ pub fn check_bytes(file_name: &str, bytes: &[u8], options: CheckOptions) -> Chec
         span: source.span(&(end..end)),
         related: Vec::new(),
     };
-    Checked {
-        definition: None,
-        problems: vec![problem],
-        credentials: Vec::new(),
-    }
+    Checked { definition: None, problems: vec![problem], credentials: Vec::new() }
 }
 
 /// Why a text is refused before it is read as YAML.
 pub(super) fn unreadable(text: &str) -> Option<(Range<usize>, String)> {
     if text.len() > LARGEST_FILE {
-        let message = format!(
-            "the file is {} bytes long; a definition has at most {LARGEST_FILE}",
-            text.len()
-        );
+        let message = format!("the file is {} bytes long; a definition has at most {LARGEST_FILE}", text.len());
         return Some((0..0, message));
     }
     let refused = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{85}');
     let (at, c) = text.char_indices().find(|(_, c)| refused(*c))?;
-    let what = if c == '\0' {
-        "a NUL byte".to_owned()
-    } else {
-        format!("the control character U+{:04X}", u32::from(c))
-    };
-    Some((
-        at..at + c.len_utf8(),
-        format!("{what} is not allowed in a definition"),
-    ))
+    let what =
+        if c == '\0' { "a NUL byte".to_owned() } else { format!("the control character U+{:04X}", u32::from(c)) };
+    Some((at..at + c.len_utf8(), format!("{what} is not allowed in a definition")))
 }

@@ -44,9 +44,7 @@ impl Endpoint {
     /// The router entity's name: the endpoint's own, else its service address.
     #[must_use]
     pub fn entity_name(&self) -> String {
-        self.name
-            .as_ref()
-            .map_or_else(|| self.service.address.to_string(), ToString::to_string)
+        self.name.as_ref().map_or_else(|| self.service.address.to_string(), ToString::to_string)
     }
 }
 
@@ -162,11 +160,7 @@ impl QdrListener {
     pub fn entity_name(&self) -> String {
         match &self.name {
             Some(name) => name.to_string(),
-            None => format!(
-                "{}@{}",
-                self.host.as_ref().map_or("", Host::as_str),
-                self.port
-            ),
+            None => format!("{}@{}", self.host.as_ref().map_or("", Host::as_str), self.port),
         }
     }
 }

@@ -9,10 +9,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     /// Not a gateway name.
-    #[error(
-        "must match [a-z]([a-z0-9.-]*[a-z0-9])?, at most {} characters",
-        GatewayName::LONGEST
-    )]
+    #[error("must match [a-z]([a-z0-9.-]*[a-z0-9])?, at most {} characters", GatewayName::LONGEST)]
     Gateway,
     /// A service address without a port.
     #[error("address must be <name>:<port>")]
@@ -27,14 +24,10 @@ pub enum InvalidName {
     #[error("must be a host name or an IP address")]
     Host,
     /// Not a name for a router entity.
-    #[error(
-        "must not be empty or longer than 253 characters, or hold control characters, \"$\" or \"{{{{\""
-    )]
+    #[error("must not be empty or longer than 253 characters, or hold control characters, \"$\" or \"{{{{\"")]
     Entity,
     /// Not the name of a credentials folder.
-    #[error(
-        "must be the name of a folder in skupper-router-certs: letters, digits, '.', '_' and '-'"
-    )]
+    #[error("must be the name of a folder in skupper-router-certs: letters, digits, '.', '_' and '-'")]
     Credential,
     /// Not a port.
     #[error("port out of range 1-65535")]
@@ -59,11 +52,7 @@ macro_rules! text_type {
             type Err = InvalidName;
             fn from_str(text: &str) -> Result<Self, InvalidName> {
                 let valid: fn(&str) -> bool = $valid;
-                if valid(text) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err($error)
-                }
+                if valid(text) { Ok(Self(text.to_owned())) } else { Err($error) }
             }
         }
     };
@@ -80,11 +69,7 @@ impl GatewayName {
     pub const LONGEST: usize = 128;
 }
 
-text_type!(
-    GatewayName,
-    |text| text.len() <= GatewayName::LONGEST && is_label(text, b".-"),
-    InvalidName::Gateway
-);
+text_type!(GatewayName, |text| text.len() <= GatewayName::LONGEST && is_label(text, b".-"), InvalidName::Gateway);
 
 /// The name of a router entity: any text of 1 to 253 bytes without control characters, `$` and `{{`.
 ///
@@ -95,9 +80,7 @@ pub struct EntityName(String);
 text_type!(
     EntityName,
     |text| {
-        (1..=253).contains(&text.len())
-            && !text.contains(|c: char| c.is_control() || c == '$')
-            && !text.contains("{{")
+        (1..=253).contains(&text.len()) && !text.contains(|c: char| c.is_control() || c == '$') && !text.contains("{{")
     },
     InvalidName::Entity
 );
@@ -112,8 +95,7 @@ impl Host {
     /// Whether only this host can reach a port bound to it.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.0.eq_ignore_ascii_case("localhost")
-            || self.0.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        self.0.eq_ignore_ascii_case("localhost") || self.0.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// Whether a port bound to it is bound on every interface.
@@ -132,9 +114,7 @@ text_type!(
     |text| {
         (1..=253).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     },
     InvalidName::Credential
 );
@@ -155,11 +135,7 @@ impl Port {
     /// # Errors
     /// Below 1 or above 65535.
     pub fn new(number: i128) -> Result<Self, InvalidName> {
-        u16::try_from(number)
-            .ok()
-            .and_then(NonZeroU16::new)
-            .map(Self)
-            .ok_or(InvalidName::Port)
+        u16::try_from(number).ok().and_then(NonZeroU16::new).map(Self).ok_or(InvalidName::Port)
     }
 
     /// The number.
@@ -206,26 +182,17 @@ impl FromStr for ServiceAddress {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let (name, port) = text
-            .rsplit_once(':')
-            .ok_or(InvalidName::AddressWithoutPort)?;
+        let (name, port) = text.rsplit_once(':').ok_or(InvalidName::AddressWithoutPort)?;
         if name.is_empty() || port.is_empty() {
             return Err(InvalidName::AddressWithoutPort);
         }
         // Leading zeros and signs would make an address that no service has.
-        let number = (!port.starts_with(['+', '0']))
-            .then(|| port.parse::<u16>().ok())
-            .flatten();
-        let port = number
-            .and_then(|number| Port::new(number.into()).ok())
-            .ok_or(InvalidName::AddressPort)?;
+        let number = (!port.starts_with(['+', '0'])).then(|| port.parse::<u16>().ok()).flatten();
+        let port = number.and_then(|number| Port::new(number.into()).ok()).ok_or(InvalidName::AddressPort)?;
         if name.len() > 63 || !is_label(name, b"-") {
             return Err(InvalidName::ServiceName);
         }
-        Ok(Self {
-            name: name.to_owned(),
-            port,
-        })
+        Ok(Self { name: name.to_owned(), port })
     }
 }
 
@@ -239,8 +206,7 @@ fn is_label(text: &str, also: &[u8]) -> bool {
 
 fn is_host(text: &str) -> bool {
     let address = text.split_once('%').map_or(text, |(address, _)| address);
-    let zone_is_plain =
-        !text.contains(|c: char| c.is_whitespace() || c.is_control() || "$/{}[]".contains(c));
+    let zone_is_plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || "$/{}[]".contains(c));
     if address.parse::<IpAddr>().is_ok() {
         return zone_is_plain;
     }
@@ -251,8 +217,6 @@ fn is_host(text: &str) -> bool {
         && name.split('.').all(|label| {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         })
 }

@@ -22,36 +22,17 @@ impl<'a> Attributes<'a> {
         rest: Map<String, Value>,
         problems: &'a mut Vec<ConfigProblem>,
     ) -> Self {
-        let name = rest
-            .get(key)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        Self {
-            line,
-            entity,
-            name,
-            rest,
-            problems,
-        }
+        let name = rest.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { line, entity, name, rest, problems }
     }
 
     fn place(&self, attribute: &'static str) -> Place {
-        Place {
-            line: self.line,
-            entity: self.entity.to_owned(),
-            name: self.name.clone(),
-            attribute,
-        }
+        Place { line: self.line, entity: self.entity.to_owned(), name: self.name.clone(), attribute }
     }
 
     fn wrong(&mut self, attribute: &'static str, expected: &'static str, found: &Value) {
         let place = self.place(attribute);
-        self.problems.push(ConfigProblem::Value {
-            place,
-            expected,
-            found: found.to_string(),
-        });
+        self.problems.push(ConfigProblem::Value { place, expected, found: found.to_string() });
     }
 
     fn take<T>(
@@ -60,10 +41,7 @@ impl<'a> Attributes<'a> {
         expected: &'static str,
         convert: impl FnOnce(&Value) -> Option<T>,
     ) -> Option<T> {
-        let value = self
-            .rest
-            .remove(attribute)
-            .filter(|value| !value.is_null())?;
+        let value = self.rest.remove(attribute).filter(|value| !value.is_null())?;
         let converted = convert(&value);
         if converted.is_none() {
             self.wrong(attribute, expected, &value);
@@ -81,11 +59,7 @@ impl<'a> Attributes<'a> {
     }
 
     pub(super) fn required(&mut self, attribute: &'static str) -> String {
-        if self
-            .rest
-            .get(attribute)
-            .is_none_or(|value| value.is_null() || value.as_str() == Some(""))
-        {
+        if self.rest.get(attribute).is_none_or(|value| value.is_null() || value.as_str() == Some("")) {
             self.rest.remove(attribute);
             let place = self.place(attribute);
             self.problems.push(ConfigProblem::Missing { place });
@@ -140,39 +114,24 @@ impl<'a> Attributes<'a> {
     ) -> Option<T> {
         self.take(attribute, expected, |value| {
             let text = value.as_str()?;
-            words
-                .iter()
-                .find(|(word, _)| *word == text)
-                .map(|(_, meaning)| *meaning)
+            words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning)
         })
     }
 
     /// The port of a listener; 0 lets the system choose. Absent means AMQP's own port.
     pub(super) fn listening_port(&mut self) -> u16 {
-        self.take("port", "a port from 0 to 65535", |value| {
-            as_integer(value).and_then(|n| u16::try_from(n).ok())
-        })
-        .unwrap_or(5672)
+        self.take("port", "a port from 0 to 65535", |value| as_integer(value).and_then(|n| u16::try_from(n).ok()))
+            .unwrap_or(5672)
     }
 
     /// A port kept as text, `lowest` to 65535.
     pub(super) fn port_text(&mut self, lowest: u16) -> String {
-        if self
-            .rest
-            .get("port")
-            .is_none_or(|value| value.is_null() || value.as_str() == Some(""))
-        {
+        if self.rest.get("port").is_none_or(|value| value.is_null() || value.as_str() == Some("")) {
             return self.required("port");
         }
-        let expected = if lowest == 0 {
-            "a port from 0 to 65535"
-        } else {
-            "a port from 1 to 65535"
-        };
+        let expected = if lowest == 0 { "a port from 0 to 65535" } else { "a port from 1 to 65535" };
         self.take("port", expected, |value| {
-            as_integer(value)
-                .and_then(|n| u16::try_from(n).ok())
-                .filter(|port| *port >= lowest)
+            as_integer(value).and_then(|n| u16::try_from(n).ok()).filter(|port| *port >= lowest)
         })
         .map(|port| port.to_string())
         .unwrap_or_default()

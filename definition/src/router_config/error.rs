@@ -13,18 +13,12 @@ pub struct RouterConfigError {
 }
 
 fn list(problems: &[ConfigProblem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl From<ConfigProblem> for RouterConfigError {
     fn from(problem: ConfigProblem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self { problems: vec![problem] }
     }
 }
 
@@ -139,4 +133,23 @@ pub enum ConfigProblem {
         /// The name.
         profile: String,
     },
+}
+
+impl ConfigProblem {
+    /// The line that the problem is on, or that its entity starts on, from 1; 0 when there is none.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        match self {
+            Self::Syntax { line, .. }
+            | Self::UnsetVariable { line, .. }
+            | Self::Placeholder { line, .. }
+            | Self::Shape { line, .. }
+            | Self::SecondRouter { line } => *line,
+            Self::NoRouter => 0,
+            Self::Missing { place }
+            | Self::Value { place, .. }
+            | Self::Duplicate { place }
+            | Self::UnknownProfile { place, .. } => place.line,
+        }
+    }
 }

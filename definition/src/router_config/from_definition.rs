@@ -3,8 +3,8 @@
 use serde_json::Map;
 
 use super::entities::{
-    Aggregation, Connector, HttpBridge, HttpVersion, Listener, Role, RouterConfig, RouterEntity,
-    RouterMode, SslProfile, TcpBridge,
+    Aggregation, Connector, HttpBridge, HttpVersion, Listener, Role, RouterConfig, RouterEntity, RouterMode,
+    SslProfile, TcpBridge,
 };
 use super::metadata::Metadata;
 use crate::definition::{Aggregate, Definition, Endpoint, Host, Protocol, QdrListener};
@@ -47,11 +47,7 @@ pub struct GatewayOptions {
 ///
 /// Entity names are unique in their kind, as the checks of the definition promise.
 #[must_use]
-pub fn from_definition(
-    definition: &Definition,
-    uplink: &Uplink,
-    options: &GatewayOptions,
-) -> RouterConfig {
+pub fn from_definition(definition: &Definition, uplink: &Uplink, options: &GatewayOptions) -> RouterConfig {
     let mut config = RouterConfig {
         router: router(options),
         ssl_profiles: vec![credentials(UPLINK_PROFILE, options)],
@@ -83,48 +79,29 @@ pub fn from_definition(
         });
     }
     for forward in &definition.forwards {
-        let profile = forward
-            .service
-            .tls_credentials
-            .as_ref()
-            .map(|name| credentials(name.as_str(), options));
+        let profile = forward.service.tls_credentials.as_ref().map(|name| credentials(name.as_str(), options));
         let tls = profile.map(|profile| add_profile(&mut config, profile));
         match http_version(forward) {
-            None => config
-                .tcp_listeners
-                .push(tcp_bridge(forward, options, tls, None)),
-            Some(version) => config
-                .http_listeners
-                .push(http_bridge(forward, version, options, tls, None)),
+            None => config.tcp_listeners.push(tcp_bridge(forward, options, tls, None)),
+            Some(version) => config.http_listeners.push(http_bridge(forward, version, options, tls, None)),
         }
     }
     for binding in &definition.bindings {
-        let profile = binding
-            .service
-            .tls_cert_authority
-            .as_ref()
-            .map(|name| authority(name.as_str(), options));
+        let profile = binding.service.tls_cert_authority.as_ref().map(|name| authority(name.as_str(), options));
         let tls = profile.map(|profile| add_profile(&mut config, profile));
         // Skupper's service certificates do not name the server's host.
         let verify = tls.is_some().then_some(false);
         match http_version(binding) {
-            None => config
-                .tcp_connectors
-                .push(tcp_bridge(binding, options, tls, verify)),
-            Some(version) => config
-                .http_connectors
-                .push(http_bridge(binding, version, options, tls, verify)),
+            None => config.tcp_connectors.push(tcp_bridge(binding, options, tls, verify)),
+            Some(version) => config.http_connectors.push(http_bridge(binding, version, options, tls, verify)),
         }
     }
     config
 }
 
 fn router(options: &GatewayOptions) -> RouterEntity {
-    let metadata = Metadata {
-        id: options.site_id.clone(),
-        version: options.version.clone(),
-        platform: options.platform.clone(),
-    };
+    let metadata =
+        Metadata { id: options.site_id.clone(), version: options.version.clone(), platform: options.platform.clone() };
     RouterEntity {
         id: format!("skupper-gateway-{}", options.hostname),
         mode: RouterMode::Edge,
@@ -161,10 +138,7 @@ fn authority(name: &str, options: &GatewayOptions) -> SslProfile {
 }
 
 fn certificate_path(profile: &str, file: &str, options: &GatewayOptions) -> String {
-    format!(
-        "{}/{CERTIFICATES_FOLDER}/{profile}/{file}",
-        options.config_dir
-    )
+    format!("{}/{CERTIFICATES_FOLDER}/{profile}/{file}", options.config_dir)
 }
 
 fn amqp_listener(listener: &QdrListener) -> Listener {

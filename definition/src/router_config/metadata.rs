@@ -20,37 +20,20 @@ impl Metadata {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
-            return Self {
-                id: text.to_owned(),
-                ..Self::default()
-            };
+            return Self { id: text.to_owned(), ..Self::default() };
         };
-        let field = |key| {
-            fields
-                .get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        Self {
-            id: field("id"),
-            version: field("version"),
-            platform: field("platform"),
-        }
+        let field = |key| fields.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { id: field("id"), version: field("version"), platform: field("platform") }
     }
 
     /// The JSON text: `id`, `version`, `platform`, in that order.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let fields: Vec<String> = [
-            ("id", &self.id),
-            ("version", &self.version),
-            ("platform", &self.platform),
-        ]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(key, value)| format!("\"{key}\":{}", Value::from(value.as_str())))
-        .collect();
+        let fields: Vec<String> = [("id", &self.id), ("version", &self.version), ("platform", &self.platform)]
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| format!("\"{key}\":{}", Value::from(value.as_str())))
+            .collect();
         format!("{{{}}}", fields.join(","))
     }
 }
@@ -59,9 +42,6 @@ impl RouterEntity {
     /// The site identity in `metadata`; all empty when there is none.
     #[must_use]
     pub fn site(&self) -> Metadata {
-        self.metadata
-            .as_deref()
-            .map(Metadata::parse)
-            .unwrap_or_default()
+        self.metadata.as_deref().map(Metadata::parse).unwrap_or_default()
     }
 }

@@ -5,6 +5,7 @@
 //! Skupper's tools and `skrouterd` 2.x accept.
 
 mod attributes;
+mod decode;
 mod entities;
 mod error;
 mod from_definition;
@@ -15,12 +16,10 @@ mod validate;
 mod write;
 
 pub use entities::{
-    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener,
-    LogEntity, Role, RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge, UnknownEntity,
+    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, Role,
+    RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge, UnknownEntity,
 };
 pub use error::{ConfigProblem, Place, RouterConfigError};
-pub use from_definition::{
-    CERTIFICATES_FOLDER, GatewayOptions, UPLINK_NAME, UPLINK_PROFILE, Uplink, from_definition,
-};
+pub use from_definition::{CERTIFICATES_FOLDER, GatewayOptions, UPLINK_NAME, UPLINK_PROFILE, Uplink, from_definition};
 pub use metadata::Metadata;
 pub use read::parse;

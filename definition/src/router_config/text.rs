@@ -25,14 +25,9 @@ impl Expanded {
     /// The column in the original text of a column (from 1) in the JSON text. Lines are the same in both.
     pub(super) fn original_column(&self, line: usize, column: usize) -> usize {
         let mut original = column;
-        for s in self
-            .substitutions
-            .iter()
-            .filter(|s| s.line == line && s.at < column.saturating_sub(1))
-        {
+        for s in self.substitutions.iter().filter(|s| s.line == line && s.at < column.saturating_sub(1)) {
             let inside = (column - 1 - s.at).min(s.len);
-            original =
-                original.saturating_sub(inside) + s.was.min(if inside < s.len { 0 } else { s.was });
+            original = original.saturating_sub(inside) + s.was.min(if inside < s.len { 0 } else { s.was });
         }
         original.max(1)
     }
@@ -41,10 +36,7 @@ impl Expanded {
 /// Blanks comment lines and expands `$VAR` and `${VAR}`; every line keeps its number.
 ///
 /// Values are escaped for a JSON string, so that no value can end the string that it stands in.
-pub(super) fn expand(
-    text: &str,
-    vars: &dyn Fn(&str) -> Option<String>,
-) -> Result<Expanded, Vec<ConfigProblem>> {
+pub(super) fn expand(text: &str, vars: &dyn Fn(&str) -> Option<String>) -> Result<Expanded, Vec<ConfigProblem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut json = String::with_capacity(text.len());
     let mut substitutions = Vec::new();
@@ -70,11 +62,7 @@ pub(super) fn expand(
             };
             rest = dollar + len;
             let Some(value) = vars(name) else {
-                problems.push(ConfigProblem::UnsetVariable {
-                    name: name.to_owned(),
-                    line: number,
-                    column: dollar + 1,
-                });
+                problems.push(ConfigProblem::UnsetVariable { name: name.to_owned(), line: number, column: dollar + 1 });
                 continue;
             };
             let quoted = serde_json::Value::from(value).to_string();
@@ -89,14 +77,7 @@ pub(super) fn expand(
         }
         json.push_str(&line[rest..]);
     }
-    if problems.is_empty() {
-        Ok(Expanded {
-            json,
-            substitutions,
-        })
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(Expanded { json, substitutions }) } else { Err(problems) }
 }
 
 /// The variable that a text starting with `$` refers to, and the length of the reference.
@@ -107,9 +88,7 @@ fn reference(text: &str) -> Option<(&str, usize)> {
         let name = &braced[..end];
         return is_name(name).then_some((name, end + 3));
     }
-    let end = after
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(after.len());
+    let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
     let name = &after[..end];
     is_name(name).then_some((name, end + 1))
 }

@@ -12,19 +12,12 @@ impl RouterConfig {
     /// All such problems at once.
     pub fn validate(&self) -> Result<(), RouterConfigError> {
         let problems = references(self, &|_, _| 0);
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(RouterConfigError { problems })
-        }
+        if problems.is_empty() { Ok(()) } else { Err(RouterConfigError { problems }) }
     }
 }
 
 /// `line` answers the line of an entity, by kind and name.
-pub(super) fn references(
-    config: &RouterConfig,
-    line: &dyn Fn(&str, &str) -> usize,
-) -> Vec<ConfigProblem> {
+pub(super) fn references(config: &RouterConfig, line: &dyn Fn(&str, &str) -> usize) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     let place = |entity: &str, name: &str, attribute| Place {
         line: line(entity, name),
@@ -37,17 +30,11 @@ pub(super) fn references(
         for name in names {
             // An empty name was already reported as missing.
             if !name.is_empty() && !seen.insert(name) {
-                problems.push(ConfigProblem::Duplicate {
-                    place: place(entity, name, attribute),
-                });
+                problems.push(ConfigProblem::Duplicate { place: place(entity, name, attribute) });
             }
         }
     }
-    let profiles: HashSet<&str> = config
-        .ssl_profiles
-        .iter()
-        .map(|profile| profile.name.as_str())
-        .collect();
+    let profiles: HashSet<&str> = config.ssl_profiles.iter().map(|profile| profile.name.as_str()).collect();
     for (entity, name, profile) in profile_references(config) {
         if !profiles.contains(profile) {
             problems.push(ConfigProblem::UnknownProfile {
@@ -69,66 +56,26 @@ fn names(config: &RouterConfig) -> [(&'static str, &'static str, Vec<&str>); 9] 
         ("connector", "name", all(&config.connectors, |e| &e.name)),
         ("listener", "name", all(&config.listeners, |e| &e.name)),
         ("address", "prefix", all(&config.addresses, |e| &e.prefix)),
-        (
-            "tcpConnector",
-            "name",
-            all(&config.tcp_connectors, |e| &e.name),
-        ),
-        (
-            "tcpListener",
-            "name",
-            all(&config.tcp_listeners, |e| &e.name),
-        ),
-        (
-            "httpConnector",
-            "name",
-            all(&config.http_connectors, |e| &e.name),
-        ),
-        (
-            "httpListener",
-            "name",
-            all(&config.http_listeners, |e| &e.name),
-        ),
+        ("tcpConnector", "name", all(&config.tcp_connectors, |e| &e.name)),
+        ("tcpListener", "name", all(&config.tcp_listeners, |e| &e.name)),
+        ("httpConnector", "name", all(&config.http_connectors, |e| &e.name)),
+        ("httpListener", "name", all(&config.http_listeners, |e| &e.name)),
         ("log", "module", all(&config.logs, |e| &e.module)),
     ]
 }
 
 /// Kind and name of an entity, and the profile that it names.
 fn profile_references(config: &RouterConfig) -> Vec<(&'static str, &str, &str)> {
-    let tcp = [
-        ("tcpConnector", &config.tcp_connectors),
-        ("tcpListener", &config.tcp_listeners),
-    ];
-    let http = [
-        ("httpConnector", &config.http_connectors),
-        ("httpListener", &config.http_listeners),
-    ];
+    let tcp = [("tcpConnector", &config.tcp_connectors), ("tcpListener", &config.tcp_listeners)];
+    let http = [("httpConnector", &config.http_connectors), ("httpListener", &config.http_listeners)];
     let mut found: Vec<(&'static str, &str, Option<&str>)> = Vec::new();
-    found.extend(
-        config
-            .connectors
-            .iter()
-            .map(|e| ("connector", e.name.as_str(), e.ssl_profile.as_deref())),
-    );
-    found.extend(
-        config
-            .listeners
-            .iter()
-            .map(|e| ("listener", e.name.as_str(), e.ssl_profile.as_deref())),
-    );
+    found.extend(config.connectors.iter().map(|e| ("connector", e.name.as_str(), e.ssl_profile.as_deref())));
+    found.extend(config.listeners.iter().map(|e| ("listener", e.name.as_str(), e.ssl_profile.as_deref())));
     for (kind, bridges) in tcp {
-        found.extend(
-            bridges
-                .iter()
-                .map(|e| (kind, e.name.as_str(), e.ssl_profile.as_deref())),
-        );
+        found.extend(bridges.iter().map(|e| (kind, e.name.as_str(), e.ssl_profile.as_deref())));
     }
     for (kind, bridges) in http {
-        found.extend(
-            bridges
-                .iter()
-                .map(|e| (kind, e.name.as_str(), e.ssl_profile.as_deref())),
-        );
+        found.extend(bridges.iter().map(|e| (kind, e.name.as_str(), e.ssl_profile.as_deref())));
     }
     found
         .into_iter()

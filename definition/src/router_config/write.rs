@@ -6,8 +6,8 @@ use serde::Serialize as _;
 use serde_json::{Map, Value};
 
 use super::entities::{
-    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener,
-    LogEntity, Role, RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge,
+    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, Role,
+    RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge,
 };
 
 type Pair = (String, BTreeMap<String, Value>);
@@ -20,71 +20,18 @@ impl RouterConfig {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut pairs: Vec<Pair> = vec![("router".to_owned(), router(&self.router))];
-        section(
-            &mut pairs,
-            "sslProfile",
-            &self.ssl_profiles,
-            |e| &e.name,
-            ssl_profile,
-        );
-        section(
-            &mut pairs,
-            "connector",
-            &self.connectors,
-            |e| &e.name,
-            connector,
-        );
-        section(
-            &mut pairs,
-            "listener",
-            &self.listeners,
-            |e| &e.name,
-            listener,
-        );
-        section(
-            &mut pairs,
-            "address",
-            &self.addresses,
-            |e| &e.prefix,
-            address,
-        );
-        section(
-            &mut pairs,
-            "tcpConnector",
-            &self.tcp_connectors,
-            |e| &e.name,
-            tcp_bridge,
-        );
-        section(
-            &mut pairs,
-            "tcpListener",
-            &self.tcp_listeners,
-            |e| &e.name,
-            tcp_bridge,
-        );
-        section(
-            &mut pairs,
-            "httpConnector",
-            &self.http_connectors,
-            |e| &e.name,
-            http_bridge,
-        );
-        section(
-            &mut pairs,
-            "httpListener",
-            &self.http_listeners,
-            |e| &e.name,
-            http_bridge,
-        );
+        section(&mut pairs, "sslProfile", &self.ssl_profiles, |e| &e.name, ssl_profile);
+        section(&mut pairs, "connector", &self.connectors, |e| &e.name, connector);
+        section(&mut pairs, "listener", &self.listeners, |e| &e.name, listener);
+        section(&mut pairs, "address", &self.addresses, |e| &e.prefix, address);
+        section(&mut pairs, "tcpConnector", &self.tcp_connectors, |e| &e.name, tcp_bridge);
+        section(&mut pairs, "tcpListener", &self.tcp_listeners, |e| &e.name, tcp_bridge);
+        section(&mut pairs, "httpConnector", &self.http_connectors, |e| &e.name, http_bridge);
+        section(&mut pairs, "httpListener", &self.http_listeners, |e| &e.name, http_bridge);
         section(&mut pairs, "log", &self.logs, |e| &e.module, log);
-        let mut unknown: Vec<Pair> = self
-            .unknown
-            .iter()
-            .map(|e| (e.kind.clone(), Attributes::with(&e.attributes).0))
-            .collect();
-        unknown.sort_by_cached_key(|(kind, map)| {
-            (kind.clone(), Value::from_iter(map.clone()).to_string())
-        });
+        let mut unknown: Vec<Pair> =
+            self.unknown.iter().map(|e| (e.kind.clone(), Attributes::with(&e.attributes).0)).collect();
+        unknown.sort_by_cached_key(|(kind, map)| (kind.clone(), Value::from_iter(map.clone()).to_string()));
         pairs.extend(unknown);
         to_text(&pairs)
     }
@@ -101,30 +48,19 @@ fn section<'a, T>(
 {
     let mut sorted: Vec<&T> = entities.iter().collect();
     sorted.sort_by_key(|entity| name(entity));
-    pairs.extend(
-        sorted
-            .into_iter()
-            .map(|entity| (kind.to_owned(), write(entity).0)),
-    );
+    pairs.extend(sorted.into_iter().map(|entity| (kind.to_owned(), write(entity).0)));
 }
 
 fn to_text(pairs: &[Pair]) -> String {
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    let written = pairs.serialize(&mut serde_json::Serializer::with_formatter(
-        &mut bytes, formatter,
-    ));
-    debug_assert!(
-        written.is_ok(),
-        "writing to memory fails only for map keys that are not strings"
-    );
+    let written = pairs.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter));
+    debug_assert!(written.is_ok(), "writing to memory fails only for map keys that are not strings");
     let mut text = String::with_capacity(bytes.len() + 64);
     // These characters occur only inside JSON strings, so the whole text can be treated alike.
     for c in String::from_utf8_lossy(&bytes).chars() {
         match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                text.push_str(&format!("\\u{:04x}", u32::from(c)))
-            }
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => text.push(c),
         }
     }
@@ -137,12 +73,7 @@ struct Attributes(BTreeMap<String, Value>);
 
 impl Attributes {
     fn with(extra: &Map<String, Value>) -> Self {
-        Self(
-            extra
-                .iter()
-                .map(|(name, value)| (name.clone(), sorted(value)))
-                .collect(),
-        )
+        Self(extra.iter().map(|(name, value)| (name.clone(), sorted(value))).collect())
     }
 
     fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -171,12 +102,7 @@ fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let entries: BTreeMap<&String, &Value> = map.iter().collect();
-            Value::Object(
-                entries
-                    .into_iter()
-                    .map(|(name, value)| (name.clone(), sorted(value)))
-                    .collect(),
-            )
+            Value::Object(entries.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         other => other.clone(),
@@ -250,9 +176,7 @@ fn listener(e: &Listener) -> Attributes {
 }
 
 fn address(e: &AddressEntity) -> Attributes {
-    Attributes::with(&e.extra)
-        .set("prefix", e.prefix.as_str())
-        .set("distribution", e.distribution.as_str())
+    Attributes::with(&e.extra).set("prefix", e.prefix.as_str()).set("distribution", e.distribution.as_str())
 }
 
 fn tcp_bridge(e: &TcpBridge) -> Attributes {
@@ -296,7 +220,5 @@ fn http_bridge(e: &HttpBridge) -> Attributes {
 }
 
 fn log(e: &LogEntity) -> Attributes {
-    Attributes::with(&e.extra)
-        .set("module", e.module.as_str())
-        .set("enable", e.enable.as_str())
+    Attributes::with(&e.extra).set("module", e.module.as_str()).set("enable", e.enable.as_str())
 }

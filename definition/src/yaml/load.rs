@@ -24,12 +24,7 @@ pub(crate) struct LoadError {
 
 impl LoadError {
     fn new(code: &'static str, at: Range<usize>, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            at,
-            message: message.into(),
-            help: None,
-        }
+        Self { code, at, message: message.into(), help: None }
     }
 }
 
@@ -69,10 +64,7 @@ struct Open {
 
 enum Content {
     List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        key: Option<(String, Range<usize>)>,
-    },
+    Map { entries: Vec<Entry>, key: Option<(String, Range<usize>)> },
 }
 
 impl Builder {
@@ -97,36 +89,16 @@ impl Builder {
                     tag: tag.and_then(|tag| core_tag(&tag)),
                 };
                 self.nodes += 1;
-                self.place(
-                    Node {
-                        at,
-                        value: Value::Scalar(scalar),
-                    },
-                    anchor,
-                    1,
-                )?;
+                self.place(Node { at, value: Value::Scalar(scalar) }, anchor, 1)?;
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.open(anchor, at, Content::List(Vec::new()))?
-            }
+            Event::SequenceStart(_, anchor, _) => self.open(anchor, at, Content::List(Vec::new()))?,
             Event::MappingStart(_, anchor, _) => {
-                self.open(
-                    anchor,
-                    at,
-                    Content::Map {
-                        entries: Vec::new(),
-                        key: None,
-                    },
-                )?;
+                self.open(anchor, at, Content::Map { entries: Vec::new(), key: None })?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
             Event::Alias(id) => {
                 let Some((node, size)) = self.anchors.get(&id) else {
-                    return Err(LoadError::new(
-                        "alias",
-                        at,
-                        "this alias stands for a value that contains it",
-                    ));
+                    return Err(LoadError::new("alias", at, "this alias stands for a value that contains it"));
                 };
                 let (node, size) = (node.clone(), *size);
                 self.nodes += size;
@@ -150,12 +122,7 @@ impl Builder {
         }
         let before = self.nodes;
         self.nodes += 1;
-        self.open.push(Open {
-            anchor,
-            at,
-            before,
-            content,
-        });
+        self.open.push(Open { anchor, at, before, content });
         Ok(())
     }
 
@@ -170,18 +137,12 @@ impl Builder {
             }
             Content::Map { mut entries, .. } => {
                 settle(&mut entries);
-                let last = entries
-                    .last()
-                    .map(|entry| entry.value.at.end.max(entry.key_at.end));
+                let last = entries.last().map(|entry| entry.value.at.end.max(entry.key_at.end));
                 (Value::Map(entries), last)
             }
         };
         // A block ends where the next thing starts: its last value is the better end. `}` and `]` are ends.
-        let end = if end.is_empty() {
-            last.unwrap_or(open.at.end)
-        } else {
-            end.end
-        };
+        let end = if end.is_empty() { last.unwrap_or(open.at.end) } else { end.end };
         let at = open.at.start..end.max(open.at.end);
         self.place(Node { at, value }, open.anchor, self.nodes - open.before)
     }
@@ -202,20 +163,11 @@ impl Builder {
                 None => match node.value {
                     Value::Scalar(scalar) => *key = Some((scalar.text, node.at)),
                     Value::List(_) | Value::Map(_) => {
-                        return Err(LoadError::new(
-                            "key",
-                            node.head(),
-                            "a key must be a single word",
-                        ));
+                        return Err(LoadError::new("key", node.head(), "a key must be a single word"));
                     }
                 },
                 Some((word, key_at)) if word == "<<" => merge(entries, node, &key_at)?,
-                Some((key, key_at)) => entries.push(Entry {
-                    key,
-                    key_at,
-                    value: node,
-                    merged: false,
-                }),
+                Some((key, key_at)) => entries.push(Entry { key, key_at, value: node, merged: false }),
             },
         }
         Ok(())
@@ -236,11 +188,7 @@ fn merge(entries: &mut Vec<Entry>, node: Node, key_at: &Range<usize>) -> Result<
         let Value::Map(merged) = map.value else {
             return error("<< merges mappings only");
         };
-        entries.extend(merged.into_iter().map(|entry| Entry {
-            key_at: key_at.clone(),
-            merged: true,
-            ..entry
-        }));
+        entries.extend(merged.into_iter().map(|entry| Entry { key_at: key_at.clone(), merged: true, ..entry }));
     }
     Ok(())
 }
@@ -250,11 +198,8 @@ fn settle(entries: &mut Vec<Entry>) {
     if !entries.iter().any(|entry| entry.merged) {
         return;
     }
-    let mut taken: HashSet<String> = entries
-        .iter()
-        .filter(|entry| !entry.merged)
-        .map(|entry| entry.key.clone())
-        .collect();
+    let mut taken: HashSet<String> =
+        entries.iter().filter(|entry| !entry.merged).map(|entry| entry.key.clone()).collect();
     entries.retain(|entry| !entry.merged || taken.insert(entry.key.clone()));
 }
 
@@ -273,17 +218,11 @@ fn too_many(at: Range<usize>) -> LoadError {
 /// The parser's error in our words where we have better ones.
 fn syntax(source: &Source<'_>, error: &ScanError) -> LoadError {
     let marker = error.marker();
-    let offset = marker
-        .byte_offset()
-        .unwrap_or(source.text.len())
-        .min(source.text.len());
+    let offset = marker.byte_offset().unwrap_or(source.text.len()).min(source.text.len());
     if let Some(error) = tab(source, source.line(offset)) {
         return error;
     }
-    let end = source.text[offset..]
-        .chars()
-        .next()
-        .map_or(offset, |c| offset + c.len_utf8());
+    let end = source.text[offset..].chars().next().map_or(offset, |c| offset + c.len_utf8());
     let message = match error.kind() {
         ErrorKind::UnknownAnchor => "this alias names no anchor".to_owned(),
         _ => format!("invalid YAML: {}", error.info()),
@@ -297,15 +236,10 @@ fn tab(source: &Source<'_>, error_line: usize) -> Option<LoadError> {
         let text = source.line_text(line);
         &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
     };
-    let (line, at) =
-        (1..=error_line + 1).find_map(|line| Some((line, indent(line).find('\t')?)))?;
+    let (line, at) = (1..=error_line + 1).find_map(|line| Some((line, indent(line).find('\t')?)))?;
     let start = source.line_start(line) + at;
     let tabs = indent(line)[at..].len();
-    let mut error = LoadError::new(
-        "tab",
-        start..start + tabs,
-        "tabs are not allowed for indentation",
-    );
+    let mut error = LoadError::new("tab", start..start + tabs, "tabs are not allowed for indentation");
     error.help = Some("indent with spaces".to_owned());
     Some(error)
 }

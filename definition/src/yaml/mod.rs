@@ -41,9 +41,7 @@ impl Node {
     /// Where to point when something is missing in this node: its first key, else the node.
     pub(crate) fn head(&self) -> Range<usize> {
         match &self.value {
-            Value::Map(entries) => entries
-                .first()
-                .map_or(self.at.clone(), |entry| entry.key_at.clone()),
+            Value::Map(entries) => entries.first().map_or(self.at.clone(), |entry| entry.key_at.clone()),
             Value::Scalar(_) | Value::List(_) => self.at.clone(),
         }
     }

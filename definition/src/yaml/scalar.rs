@@ -51,13 +51,8 @@ impl Scalar {
     pub(crate) fn as_integer(&self) -> Option<i128> {
         match self.resolve() {
             Resolved::Int(value) => Some(value),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "whole, and far inside the range of i128"
-            )]
-            Resolved::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
-                Some(value as i128)
-            }
+            #[expect(clippy::cast_possible_truncation, reason = "whole, and far inside the range of i128")]
+            Resolved::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => Some(value as i128),
             _ => None,
         }
     }
@@ -88,12 +83,10 @@ fn resolve_plain(text: &str) -> Resolved {
     if let Some(value) = integer(text) {
         return Resolved::Int(value);
     }
-    let starts_like_a_number = text
-        .trim_start_matches(['-', '+'])
-        .starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    let only_number_characters = text
-        .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '-' | '+' | '_'));
+    let starts_like_a_number =
+        text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let only_number_characters =
+        text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '-' | '+' | '_'));
     if starts_like_a_number && only_number_characters {
         if let Ok(value) = text.replace('_', "").parse() {
             return Resolved::Float(value);
