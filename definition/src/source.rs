@@ -26,13 +26,23 @@ pub struct Span {
 pub(crate) struct Source<'t> {
     pub(crate) text: &'t str,
     line_starts: Vec<usize>,
+    /// Characters that start before each [`STEP`] bytes: a file of one long line has many columns to count.
+    chars_before: Vec<usize>,
 }
+
+const STEP: usize = 1024;
 
 impl<'t> Source<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { text, line_starts: std::iter::once(0).chain(breaks).collect() }
+        let mut chars_before = vec![0];
+        let mut count = 0;
+        for block in text.as_bytes().chunks(STEP) {
+            count += starts(block);
+            chars_before.push(count);
+        }
+        Self { text, line_starts: std::iter::once(0).chain(breaks).collect(), chars_before }
     }
 
     /// The line of a byte, from 1.
@@ -52,7 +62,14 @@ impl<'t> Source<'t> {
     }
 
     fn column(&self, line: usize, at: usize) -> usize {
-        self.text[self.line_start(line)..at].chars().count() + 1
+        self.chars(at) - self.chars(self.line_start(line)) + 1
+    }
+
+    /// Characters before a byte.
+    fn chars(&self, at: usize) -> usize {
+        let step = at / STEP;
+        let before = self.chars_before.get(step).copied().unwrap_or_default();
+        before + starts(self.text.as_bytes().get(step * STEP..at).unwrap_or_default())
     }
 
     /// The span of a byte range, brought inside the text and to character boundaries.
@@ -61,5 +78,25 @@ impl<'t> Source<'t> {
         let end = self.text.floor_char_boundary(range.end).max(start);
         let (line, end_line) = (self.line(start), self.line(end));
         Span { start, end, line, column: self.column(line, start), end_line, end_column: self.column(end_line, end) }
+    }
+}
+
+/// Characters that start in some bytes of a text.
+fn starts(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_a_long_line_count_characters() {
+        let text = format!("x\n{}", "ü€".repeat(2000));
+        let source = Source::new(&text);
+        for (index, (at, _)) in text.char_indices().enumerate().skip(2) {
+            let span = source.span(&(at..text.len()));
+            assert_eq!((span.line, span.column, span.end_column), (2, index - 1, 4001));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Every definition that Skupper 1.8 swallows or stumbles over, and what is said about it here.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
+
 use moorline_definition::{CheckOptions, Problem, Severity, check};
 
 /// One definition, and the problems that it must have: severity, line, column, text as displayed.

@@ -1,5 +1,7 @@
 //! Reading and writing `skrouterd.json`.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
+
 use std::path::Path;
 
 use moorline_definition::router_config::{

@@ -1,5 +1,7 @@
 //! Definitions that are good, and the router configuration that each of them means.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
+
 use std::path::{Path, PathBuf};
 
 use moorline_definition::router_config::{self, GatewayOptions, RouterConfig, Uplink, from_definition, parse};

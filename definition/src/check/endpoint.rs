@@ -179,10 +179,10 @@ impl Checker<'_> {
         };
         let Some(number) = integer else {
             let problem = self.error("type", path, &item.at, format!("expected integer, found {}", item.description()));
-            if let Value::Scalar(scalar) = &item.value {
-                if scalar.text.parse::<u16>().is_ok() {
-                    problem.help = Some(format!("write {} without quotes", quote(&scalar.text).trim_matches('"')));
-                }
+            if let Value::Scalar(scalar) = &item.value
+                && scalar.text.parse::<u16>().is_ok()
+            {
+                problem.help = Some(format!("write {} without quotes", quote(&scalar.text).trim_matches('"')));
             }
             return None;
         };
@@ -206,10 +206,10 @@ impl Checker<'_> {
         targets: &Ports,
         service_is_readable: bool,
     ) -> Option<At<Port>> {
-        if let (Some(port), Some(target)) = (ports.first(), targets.first()) {
-            if port.value != target.value {
-                self.two_readings(fields, side, port.value, target);
-            }
+        if let (Some(port), Some(target)) = (ports.first(), targets.first())
+            && port.value != target.value
+        {
+            self.two_readings(fields, side, port.value, target);
         }
         if self.options.compat_1_8 {
             if !ports.given && service_is_readable {

@@ -197,12 +197,11 @@ impl Checker<'_> {
     fn gateway_name(&mut self, fields: &fields::Fields<'_>) -> Option<crate::GatewayName> {
         let before = self.problems.len();
         let name = self.parsed(fields, "name", "name");
-        if name.is_none() {
-            if let Some(problem) = self.problems.get_mut(before).filter(|problem| problem.code == "name") {
-                let rule =
-                    "Gateway name must consist of lower case letters, numerals and '-'. Must start with a letter.";
-                problem.help = Some(rule.to_owned());
-            }
+        if name.is_none()
+            && let Some(problem) = self.problems.get_mut(before).filter(|problem| problem.code == "name")
+        {
+            let rule = "Gateway name must consist of lower case letters, numerals and '-'. Must start with a letter.";
+            problem.help = Some(rule.to_owned());
         }
         name.map(|found| found.value)
     }

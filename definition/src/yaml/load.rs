@@ -117,8 +117,7 @@ impl Builder {
 
     fn open(&mut self, anchor: usize, at: Range<usize>, content: Content) -> Result<(), LoadError> {
         if self.open.len() >= DEEPEST {
-            let message = format!("lists and mappings are nested deeper than {DEEPEST} levels");
-            return Err(LoadError::new("too-deep", at, message));
+            return Err(too_deep(at));
         }
         let before = self.nodes;
         self.nodes += 1;
@@ -215,6 +214,10 @@ fn too_many(at: Range<usize>) -> LoadError {
     )
 }
 
+fn too_deep(at: Range<usize>) -> LoadError {
+    LoadError::new("too-deep", at, format!("lists and mappings are nested deeper than {DEEPEST} levels"))
+}
+
 /// The parser's error in our words where we have better ones.
 fn syntax(source: &Source<'_>, error: &ScanError) -> LoadError {
     let marker = error.marker();
@@ -224,6 +227,8 @@ fn syntax(source: &Source<'_>, error: &ScanError) -> LoadError {
     }
     let end = source.text[offset..].chars().next().map_or(offset, |c| offset + c.len_utf8());
     let message = match error.kind() {
+        // It looks ahead, and may meet its own limit before we meet ours.
+        ErrorKind::RecursionLimitExceeded => return too_deep(offset..end),
         ErrorKind::UnknownAnchor => "this alias names no anchor".to_owned(),
         _ => format!("invalid YAML: {}", error.info()),
     };

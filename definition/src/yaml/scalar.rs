@@ -87,10 +87,11 @@ fn resolve_plain(text: &str) -> Resolved {
         text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
     let only_number_characters =
         text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '-' | '+' | '_'));
-    if starts_like_a_number && only_number_characters {
-        if let Ok(value) = text.replace('_', "").parse() {
-            return Resolved::Float(value);
-        }
+    if starts_like_a_number
+        && only_number_characters
+        && let Ok(value) = text.replace('_', "").parse()
+    {
+        return Resolved::Float(value);
     }
     Resolved::Text
 }
