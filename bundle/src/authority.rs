@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls_pki_types::ServerName;
@@ -44,33 +44,20 @@ impl Authority {
         let mut params = params(name, validity)?;
         // It signs the certificates of hosts, never another authority.
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![
-            KeyUsagePurpose::DigitalSignature,
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::CrlSign,
-        ];
+        params.key_usages =
+            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).map_err(signing)?;
         let key_pem = Zeroizing::new(key.serialize_pem());
         let cert_pem = certificate.pem();
         let issuer = Issuer::from_ca_cert_pem(&cert_pem, key).map_err(signing)?;
-        Ok(Self {
-            name: name.to_owned(),
-            cert_pem,
-            key_pem,
-            validity,
-            issuer,
-        })
+        Ok(Self { name: name.to_owned(), cert_pem, key_pem, validity, issuer })
     }
 
     /// Issues a certificate for a listener that clients reach by any of `names`.
     ///
     /// A name is a DNS name or an IP address (IPv6 without brackets); each becomes a subject
     /// alternative name of its kind. `validity` ends with the authority's at the latest.
-    pub fn issue_server(
-        &self,
-        names: &[String],
-        validity: Validity,
-    ) -> Result<Credentials, AuthorityError> {
+    pub fn issue_server(&self, names: &[String], validity: Validity) -> Result<Credentials, AuthorityError> {
         let mut alternative_names = Vec::with_capacity(names.len());
         for name in names {
             alternative_names.push(alternative_name(name)?);
@@ -91,11 +78,7 @@ impl Authority {
     /// Issues a certificate for a host that links to us; `common_name` is 1 to 64 characters.
     ///
     /// `validity` ends with the authority's at the latest.
-    pub fn issue_client(
-        &self,
-        common_name: &str,
-        validity: Validity,
-    ) -> Result<Credentials, AuthorityError> {
+    pub fn issue_client(&self, common_name: &str, validity: Validity) -> Result<Credentials, AuthorityError> {
         let params = params(common_name, validity)?;
         self.issue(params, validity, ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -117,14 +100,8 @@ impl Authority {
         let key = KeyPair::generate().map_err(signing)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(signing)?;
         let key_pem = Zeroizing::new(key.serialize_pem());
-        Credentials::from_pem(
-            self.cert_pem.as_bytes(),
-            certificate.pem().as_bytes(),
-            key_pem.as_bytes(),
-        )
-        .map_err(|fault| AuthorityError::Signing {
-            detail: fault.to_string(),
-        })
+        Credentials::from_pem(self.cert_pem.as_bytes(), certificate.pem().as_bytes(), key_pem.as_bytes())
+            .map_err(|fault| AuthorityError::Signing { detail: fault.to_string() })
     }
 
     /// The common name of the authority.
@@ -157,15 +134,11 @@ impl fmt::Debug for Authority {
 fn params(common_name: &str, validity: Validity) -> Result<CertificateParams, AuthorityError> {
     let length = common_name.chars().count();
     if length == 0 || length > LONGEST_COMMON_NAME {
-        return Err(AuthorityError::BadCommonName {
-            name: common_name.to_owned(),
-        });
+        return Err(AuthorityError::BadCommonName { name: common_name.to_owned() });
     }
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.not_before = date(validity.not_before)?;
     params.not_after = date(validity.not_after)?;
     params.serial_number = Some(serial_number()?);
@@ -175,34 +148,24 @@ fn params(common_name: &str, validity: Validity) -> Result<CertificateParams, Au
 /// 128 random bits, so that no serial number tells how many certificates there are or repeats.
 fn serial_number() -> Result<SerialNumber, AuthorityError> {
     let mut bytes = [0; 16];
-    default_provider()
-        .secure_random
-        .fill(&mut bytes)
-        .map_err(|_| AuthorityError::NoRandomness)?;
+    default_provider().secure_random.fill(&mut bytes).map_err(|_| AuthorityError::NoRandomness)?;
     Ok(SerialNumber::from_slice(&bytes))
 }
 
 fn alternative_name(name: &str) -> Result<SanType, AuthorityError> {
-    let bad = || AuthorityError::BadName {
-        name: name.to_owned(),
-    };
+    let bad = || AuthorityError::BadName { name: name.to_owned() };
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(SanType::IpAddress(address));
     }
     // What a client could not ask for, a certificate need not carry.
     ServerName::try_from(name).map_err(|_| bad())?;
-    Ok(SanType::DnsName(
-        name.to_owned().try_into().map_err(|_| bad())?,
-    ))
+    Ok(SanType::DnsName(name.to_owned().try_into().map_err(|_| bad())?))
 }
 
 fn date(moment: SystemTime) -> Result<time::OffsetDateTime, AuthorityError> {
-    time::OffsetDateTime::from_unix_timestamp(seconds(moment))
-        .map_err(|_| AuthorityError::BadDate { date: moment })
+    time::OffsetDateTime::from_unix_timestamp(seconds(moment)).map_err(|_| AuthorityError::BadDate { date: moment })
 }
 
 fn signing(error: rcgen::Error) -> AuthorityError {
-    AuthorityError::Signing {
-        detail: error.to_string(),
-    }
+    AuthorityError::Signing { detail: error.to_string() }
 }

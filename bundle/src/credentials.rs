@@ -45,43 +45,24 @@ impl Credentials {
         let chain = certificates(Part::Certificate, &cert_pem)?;
         let authorities = certificates(Part::Authority, &ca_pem)?;
         let (_, leaf) = parse(Part::Certificate, &chain[0])?;
-        let common_name = leaf
-            .subject()
-            .iter_common_name()
-            .find_map(|name| name.as_str().ok())
-            .unwrap_or_default()
-            .to_owned();
+        let common_name =
+            leaf.subject().iter_common_name().find_map(|name| name.as_str().ok()).unwrap_or_default().to_owned();
 
         let private = private_key(&key_pem)?;
-        let signer = any_supported_type(&private).map_err(|error| CredentialsFault::BadKey {
-            detail: error.to_string(),
+        let signer =
+            any_supported_type(&private).map_err(|error| CredentialsFault::BadKey { detail: error.to_string() })?;
+        CertifiedKey::new(chain.clone(), signer).keys_match().map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => CredentialsFault::KeyMismatch,
+            other => CredentialsFault::NotCertificate { part: Part::Certificate, detail: other.to_string() },
         })?;
-        CertifiedKey::new(chain.clone(), signer)
-            .keys_match()
-            .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => CredentialsFault::KeyMismatch,
-                other => CredentialsFault::NotCertificate {
-                    part: Part::Certificate,
-                    detail: other.to_string(),
-                },
-            })?;
 
         let not_after = [earliest_not_after(&chain), earliest_not_after(&authorities)]
             .into_iter()
             .flatten()
             .min()
-            .ok_or(CredentialsFault::BadPem {
-                part: Part::Certificate,
-                fault: PemFault::NoSection,
-            })?;
+            .ok_or(CredentialsFault::BadPem { part: Part::Certificate, fault: PemFault::NoSection })?;
 
-        Ok(Self {
-            ca_pem,
-            cert_pem,
-            key_pem,
-            common_name,
-            not_after,
-        })
+        Ok(Self { ca_pem, cert_pem, key_pem, common_name, not_after })
     }
 
     /// Checks the dates at `now`, and that `tls.crt` is signed by `ca.crt` for `purpose`.
@@ -135,10 +116,7 @@ impl fmt::Debug for Credentials {
 fn text(part: Part, bytes: &[u8]) -> Result<String, CredentialsFault> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),
-        Err(_) => Err(CredentialsFault::BadPem {
-            part,
-            fault: PemFault::NotText,
-        }),
+        Err(_) => Err(CredentialsFault::BadPem { part, fault: PemFault::NotText }),
     }
 }
 
@@ -146,15 +124,9 @@ fn text(part: Part, bytes: &[u8]) -> Result<String, CredentialsFault> {
 fn certificates(part: Part, pem: &str) -> Result<Vec<CertificateDer<'static>>, CredentialsFault> {
     let found = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| CredentialsFault::BadPem {
-            part,
-            fault: PemFault::from(&error),
-        })?;
+        .map_err(|error| CredentialsFault::BadPem { part, fault: PemFault::from(&error) })?;
     if found.is_empty() {
-        return Err(CredentialsFault::BadPem {
-            part,
-            fault: PemFault::NoSection,
-        });
+        return Err(CredentialsFault::BadPem { part, fault: PemFault::NoSection });
     }
     for der in &found {
         parse(part, der)?;
@@ -166,10 +138,8 @@ fn parse<'a>(
     part: Part,
     der: &'a CertificateDer<'_>,
 ) -> Result<(&'a [u8], x509_parser::certificate::X509Certificate<'a>), CredentialsFault> {
-    x509_parser::parse_x509_certificate(der).map_err(|error| CredentialsFault::NotCertificate {
-        part,
-        detail: error.to_string(),
-    })
+    x509_parser::parse_x509_certificate(der)
+        .map_err(|error| CredentialsFault::NotCertificate { part, detail: error.to_string() })
 }
 
 fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, CredentialsFault> {
@@ -177,8 +147,6 @@ fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, CredentialsFault> {
     if pem.contains("BEGIN ENCRYPTED PRIVATE KEY") || pem.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(CredentialsFault::KeyEncrypted);
     }
-    PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| CredentialsFault::BadPem {
-        part: Part::Key,
-        fault: PemFault::from(&error),
-    })
+    PrivateKeyDer::from_pem_slice(pem.as_bytes())
+        .map_err(|error| CredentialsFault::BadPem { part: Part::Key, fault: PemFault::from(&error) })
 }

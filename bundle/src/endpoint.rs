@@ -30,10 +30,7 @@ impl Endpoint {
     /// Checks `host` and keeps it as written.
     pub fn new(host: &str, port: NonZeroU16) -> Result<Self, EndpointFault> {
         ServerName::try_from(host).map_err(|_| EndpointFault::Host)?;
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+        Ok(Self { host: host.to_owned(), port })
     }
 
     /// Reads a port as it stands in a token: decimal digits and nothing else.

@@ -36,10 +36,7 @@ impl Validity {
 
     /// Exactly these dates; for shorter lives, and for tests of certificates out of date.
     pub fn between(not_before: SystemTime, not_after: SystemTime) -> Self {
-        Self {
-            not_before,
-            not_after,
-        }
+        Self { not_before, not_after }
     }
 
     /// Where `now` stands, to the second, as certificates count.
@@ -78,10 +75,7 @@ pub fn rfc3339(moment: SystemTime) -> String {
 /// The dates inside a parsed certificate.
 pub(crate) fn validity_of(certificate: &x509_parser::certificate::X509Certificate<'_>) -> Validity {
     let validity = certificate.validity();
-    Validity {
-        not_before: moment(validity.not_before.timestamp()),
-        not_after: moment(validity.not_after.timestamp()),
-    }
+    Validity { not_before: moment(validity.not_before.timestamp()), not_after: moment(validity.not_after.timestamp()) }
 }
 
 /// The earliest not-after date of `certificates`; `None` if there are none, or one is no certificate.
@@ -114,10 +108,6 @@ pub(crate) fn seconds(moment: SystemTime) -> i64 {
 
 fn moment(seconds: i64) -> SystemTime {
     let distance = Duration::from_secs(seconds.unsigned_abs());
-    let moment = if seconds < 0 {
-        UNIX_EPOCH.checked_sub(distance)
-    } else {
-        UNIX_EPOCH.checked_add(distance)
-    };
+    let moment = if seconds < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
     moment.unwrap_or(UNIX_EPOCH)
 }

@@ -47,9 +47,7 @@ pub fn private_dir(path: &Path) -> Result<(), FileError> {
     // Not following a symbolic link: what it points to was not named to us.
     let found = fs::symlink_metadata(path).map_err(failed("examine", path))?;
     if !found.is_dir() {
-        return Err(FileError::NotADirectory {
-            path: path.to_owned(),
-        });
+        return Err(FileError::NotADirectory { path: path.to_owned() });
     }
     owner_only(path, &found)
 }
@@ -58,14 +56,9 @@ pub fn private_dir(path: &Path) -> Result<(), FileError> {
 pub fn read_bounded(path: &Path, largest: u64) -> Result<Vec<u8>, FileError> {
     let file = File::open(path).map_err(failed("open", path))?;
     let mut bytes = Vec::new();
-    file.take(largest.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failed("read", path))?;
+    file.take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("read", path))?;
     if bytes.len() as u64 > largest {
-        return Err(FileError::TooLarge {
-            path: path.to_owned(),
-            largest,
-        });
+        return Err(FileError::TooLarge { path: path.to_owned(), largest });
     }
     Ok(bytes)
 }
@@ -103,9 +96,7 @@ pub(crate) fn take_turn(dir: &Path) -> Result<File, FileError> {
 
 /// Makes the names in a directory survive a power cut.
 fn sync_dir(dir: &Path) -> Result<(), FileError> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(failed("flush the directory", dir))
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("flush the directory", dir))
 }
 
 fn parent_of(path: &Path) -> &Path {
@@ -116,34 +107,18 @@ fn parent_of(path: &Path) -> &Path {
 }
 
 fn create_with_parents(path: &Path) -> Result<(), FileError> {
-    DirBuilder::new()
-        .mode(PRIVATE_DIR)
-        .recursive(true)
-        .create(path)
-        .map_err(failed("create the directory", path))
+    DirBuilder::new().mode(PRIVATE_DIR).recursive(true).create(path).map_err(failed("create the directory", path))
 }
 
 fn owner_only(path: &Path, found: &Metadata) -> Result<(), FileError> {
     let user = Uid::effective().as_raw();
     if found.uid() != user {
-        return Err(FileError::NotOurs {
-            path: path.to_owned(),
-            owner: found.uid(),
-            user,
-        });
+        return Err(FileError::NotOurs { path: path.to_owned(), owner: found.uid(), user });
     }
     let mode = found.mode() & 0o7777;
     if mode & 0o077 != 0 {
-        let wanted = if found.is_dir() {
-            PRIVATE_DIR
-        } else {
-            SECRET_FILE
-        };
-        return Err(FileError::OpenToOthers {
-            path: path.to_owned(),
-            mode,
-            wanted,
-        });
+        let wanted = if found.is_dir() { PRIVATE_DIR } else { SECRET_FILE };
+        return Err(FileError::OpenToOthers { path: path.to_owned(), mode, wanted });
     }
     Ok(())
 }
@@ -152,10 +127,48 @@ fn refuse_foreign_files(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), FileE
     for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
         let name = entry.map_err(failed("list", dir))?.file_name();
         if !files.iter().any(|(ours, _)| name == *ours) {
-            return Err(FileError::ForeignFile {
-                path: PathBuf::from(dir).join(name),
-            });
+            return Err(FileError::ForeignFile { path: PathBuf::from(dir).join(name) });
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(dir: &Path) -> Vec<(String, Vec<u8>)> {
+        let mut found: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                (name, fs::read(&path).unwrap_or_default())
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn a_set_that_fails_half_way_leaves_no_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("conn1-profile");
+        let files: [(&str, &[u8]); 2] = [("ca.crt", b"ca"), ("missing/tls.key", b"key")];
+        let error = replace_private_dir(&dir, &files).unwrap_err();
+        assert!(error.to_string().contains("tls.key"), "{error}");
+        assert_eq!(content(place.path()), []);
+    }
+
+    #[test]
+    fn a_set_that_fails_half_way_leaves_the_old_set() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("conn1-profile");
+        replace_private_dir(&dir, &[("ca.crt", b"old"), ("tls.key", b"old")]).unwrap();
+        let files: [(&str, &[u8]); 3] = [("ca.crt", b"new"), ("tls.key", b"new"), ("missing/x", b"")];
+        replace_private_dir(&dir, &files).unwrap_err();
+        let expected = ["ca.crt", "tls.key"].map(|name| (name.to_owned(), b"old".to_vec()));
+        assert_eq!(content(&dir), expected);
+        assert_eq!(content(place.path()).len(), 1);
+    }
 }

@@ -83,9 +83,7 @@ pub enum AuthorityError {
     #[error("the system provides no random numbers; nothing can be issued until it does")]
     NoRandomness,
     /// The cryptography library refused. A defect of Moorline.
-    #[error(
-        "the certificate could not be made ({detail}); this is a defect of Moorline, please report it"
-    )]
+    #[error("the certificate could not be made ({detail}); this is a defect of Moorline, please report it")]
     Signing {
         /// What the library says.
         detail: String,

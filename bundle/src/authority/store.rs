@@ -40,11 +40,7 @@ impl Authority {
     /// creates, the others find. A key without certificate is a creation that was interrupted, and
     /// is completed; a certificate without key, or files that do not fit each other, are errors, and
     /// nothing is overwritten.
-    pub fn open_or_create(
-        dir: &Path,
-        name: &str,
-        now: SystemTime,
-    ) -> Result<(Self, Origin), AuthorityError> {
+    pub fn open_or_create(dir: &Path, name: &str, now: SystemTime) -> Result<(Self, Origin), AuthorityError> {
         files::private_dir(dir)?;
         let _turn = files::take_turn(dir)?;
         let certificate = read_if_present(&dir.join(CERTIFICATE))?;
@@ -57,9 +53,7 @@ impl Authority {
                 let authority = Self::open(dir, &certificate, &key, now)?;
                 Ok((authority, Origin::Existing))
             }
-            (Some(_), None) => Err(AuthorityError::KeyLost {
-                dir: dir.to_owned(),
-            }),
+            (Some(_), None) => Err(AuthorityError::KeyLost { dir: dir.to_owned() }),
             (None, key) => {
                 let key = match key {
                     Some(pem) => load_key(dir, &pem)?,
@@ -74,31 +68,25 @@ impl Authority {
     }
 
     fn open(dir: &Path, cert: &[u8], key: &[u8], now: SystemTime) -> Result<Self, AuthorityError> {
-        let damaged = |file: &str, detail: String| AuthorityError::Damaged {
-            path: dir.join(file),
-            detail,
-        };
+        let damaged = |file: &str, detail: String| AuthorityError::Damaged { path: dir.join(file), detail };
 
         // The same checks as for any certificate with its key; an authority answers to itself.
         let pair = Credentials::from_pem(cert, cert, key).map_err(|fault| match fault {
-            CredentialsFault::KeyMismatch => damaged(
-                KEY,
-                String::from("it is not the private key of the certificate in ca.crt"),
-            ),
+            CredentialsFault::KeyMismatch => {
+                damaged(KEY, String::from("it is not the private key of the certificate in ca.crt"))
+            }
             CredentialsFault::KeyEncrypted | CredentialsFault::BadKey { .. } => {
                 damaged(KEY, String::from("it is not a private key in the clear"))
             }
-            CredentialsFault::BadPem { part, fault } if part.name() == "tls.key" => {
-                damaged(KEY, fault.to_string())
-            }
+            CredentialsFault::BadPem { part, fault } if part.name() == "tls.key" => damaged(KEY, fault.to_string()),
             CredentialsFault::BadPem { fault, .. } => damaged(CERTIFICATE, fault.to_string()),
             other => damaged(CERTIFICATE, other.to_string()),
         })?;
 
         let der = CertificateDer::from_pem_slice(cert)
             .map_err(|_| damaged(CERTIFICATE, String::from("it is not a certificate")))?;
-        let (_, parsed) = x509_parser::parse_x509_certificate(&der)
-            .map_err(|error| damaged(CERTIFICATE, error.to_string()))?;
+        let (_, parsed) =
+            x509_parser::parse_x509_certificate(&der).map_err(|error| damaged(CERTIFICATE, error.to_string()))?;
         if !may_sign(&parsed) {
             return Err(damaged(
                 CERTIFICATE,
@@ -109,18 +97,10 @@ impl Authority {
         match validity.judge(now) {
             Standing::Current => {}
             Standing::Expired => {
-                return Err(AuthorityError::Expired {
-                    dir: dir.to_owned(),
-                    not_after: validity.not_after,
-                    now,
-                });
+                return Err(AuthorityError::Expired { dir: dir.to_owned(), not_after: validity.not_after, now });
             }
             Standing::NotYetValid => {
-                return Err(AuthorityError::NotYetValid {
-                    dir: dir.to_owned(),
-                    not_before: validity.not_before,
-                    now,
-                });
+                return Err(AuthorityError::NotYetValid { dir: dir.to_owned(), not_before: validity.not_before, now });
             }
         }
 
@@ -146,13 +126,10 @@ fn may_sign(certificate: &X509Certificate<'_>) -> bool {
 }
 
 fn load_key(dir: &Path, pem: &[u8]) -> Result<KeyPair, AuthorityError> {
-    std::str::from_utf8(pem)
-        .ok()
-        .and_then(|pem| KeyPair::from_pem(pem).ok())
-        .ok_or_else(|| AuthorityError::Damaged {
-            path: dir.join(KEY),
-            detail: String::from("it is not a private key in the clear"),
-        })
+    std::str::from_utf8(pem).ok().and_then(|pem| KeyPair::from_pem(pem).ok()).ok_or_else(|| AuthorityError::Damaged {
+        path: dir.join(KEY),
+        detail: String::from("it is not a private key in the clear"),
+    })
 }
 
 fn read_if_present(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {

@@ -33,26 +33,15 @@ pub(super) fn check(
 
     let leaf = EndEntityCert::try_from(&chain[0]).map_err(|error| {
         // For example version 1: an X.509 certificate, but none that TLS accepts.
-        CredentialsFault::NotCertificate {
-            part: Part::Certificate,
-            detail: error.to_string(),
-        }
+        CredentialsFault::NotCertificate { part: Part::Certificate, detail: error.to_string() }
     })?;
     let usage = match purpose {
         Purpose::Client => KeyUsage::client_auth(),
         Purpose::Server => KeyUsage::server_auth(),
     };
-    leaf.verify_for_usage(
-        ALL_VERIFICATION_ALGS,
-        &anchors,
-        &chain[1..],
-        unix_time(now),
-        usage,
-        None,
-        None,
-    )
-    .map(|_| ())
-    .map_err(|error| explain(error, chain, authorities, purpose))
+    leaf.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &chain[1..], unix_time(now), usage, None, None)
+        .map(|_| ())
+        .map_err(|error| explain(error, chain, authorities, purpose))
 }
 
 /// The verifier takes an authority's date on trust, skrouterd's does not: only current ones count.
@@ -65,10 +54,7 @@ fn current_anchors<'a>(
     for der in authorities {
         match in_date(Part::Authority, der, now) {
             Ok(()) => anchors.push(anchor_from_trusted_cert(der).map_err(|error| {
-                CredentialsFault::NotCertificate {
-                    part: Part::Authority,
-                    detail: error.to_string(),
-                }
+                CredentialsFault::NotCertificate { part: Part::Authority, detail: error.to_string() }
             })?),
             Err(fault) => out_of_date = Some(fault),
         }
@@ -84,16 +70,8 @@ fn in_date(part: Part, der: &CertificateDer<'_>, now: SystemTime) -> Result<(), 
     let validity = validity_of(&certificate);
     match validity.judge(now) {
         Standing::Current => Ok(()),
-        Standing::Expired => Err(CredentialsFault::Expired {
-            part,
-            not_after: validity.not_after,
-            now,
-        }),
-        Standing::NotYetValid => Err(CredentialsFault::NotYetValid {
-            part,
-            not_before: validity.not_before,
-            now,
-        }),
+        Standing::Expired => Err(CredentialsFault::Expired { part, not_after: validity.not_after, now }),
+        Standing::NotYetValid => Err(CredentialsFault::NotYetValid { part, not_before: validity.not_before, now }),
     }
 }
 
@@ -104,27 +82,25 @@ fn explain(
     purpose: Purpose,
 ) -> CredentialsFault {
     match error {
-        // The second is what a foreign authority of the same name gives, and every Skupper site's
+        // The last two are what a foreign authority of the same name gives, and every Skupper site's
         // authority is called skupper-site-ca.
-        webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => {
-            CredentialsFault::ForeignAuthority {
-                issuer: name_of(&chain[0], |certificate| certificate.issuer().to_string()),
-                authority: authorities
-                    .iter()
-                    .map(|der| name_of(der, |certificate| certificate.subject().to_string()))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            }
-        }
+        webpki::Error::UnknownIssuer
+        | webpki::Error::InvalidSignatureForPublicKey
+        | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => CredentialsFault::ForeignAuthority {
+            issuer: name_of(&chain[0], |certificate| certificate.issuer().to_string()),
+            authority: authorities
+                .iter()
+                .map(|der| name_of(der, |certificate| certificate.subject().to_string()))
+                .collect::<Vec<_>>()
+                .join(", "),
+        },
         webpki::Error::RequiredEkuNotFoundContext(_) => CredentialsFault::WrongPurpose {
             side: match purpose {
                 Purpose::Client => "client",
                 Purpose::Server => "server",
             },
         },
-        other => CredentialsFault::BadChain {
-            detail: other.to_string(),
-        },
+        other => CredentialsFault::BadChain { detail: other.to_string() },
     }
 }
 
@@ -132,8 +108,6 @@ fn name_of(
     der: &CertificateDer<'_>,
     name: impl Fn(&x509_parser::certificate::X509Certificate<'_>) -> String,
 ) -> String {
-    x509_parser::parse_x509_certificate(der).map_or_else(
-        |_| String::from("unknown"),
-        |(_, certificate)| name(&certificate),
-    )
+    x509_parser::parse_x509_certificate(der)
+        .map_or_else(|_| String::from("unknown"), |(_, certificate)| name(&certificate))
 }

@@ -51,9 +51,6 @@ impl Credentials {
         let ca = read(Part::Authority)?;
         let cert = read(Part::Certificate)?;
         let key = Zeroizing::new(read(Part::Key)?);
-        Self::from_pem(&ca, &cert, &key).map_err(|fault| CredentialsError::Fault {
-            dir: dir.to_owned(),
-            fault,
-        })
+        Self::from_pem(&ca, &cert, &key).map_err(|fault| CredentialsError::Fault { dir: dir.to_owned(), fault })
     }
 }

@@ -164,9 +164,7 @@ pub enum CredentialsFault {
         side: &'static str,
     },
     /// The chain breaks a rule of X.509.
-    #[error(
-        "the certificate in `tls.crt` does not verify against `ca.crt` ({detail}); make a new token"
-    )]
+    #[error("the certificate in `tls.crt` does not verify against `ca.crt` ({detail}); make a new token")]
     BadChain {
         /// Which rule, in the verifier's words.
         detail: String,

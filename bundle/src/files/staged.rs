@@ -35,8 +35,7 @@ impl<'a> StagedFile<'a> {
     }
 
     pub(super) fn put_in_place(self) -> Result<(), FileError> {
-        fs::rename(&self.claim.path, self.destination)
-            .map_err(failed("replace", self.destination))?;
+        fs::rename(&self.claim.path, self.destination).map_err(failed("replace", self.destination))?;
         sync_dir(parent_of(self.destination))
     }
 }
@@ -48,10 +47,7 @@ pub(super) struct StagedDir<'a> {
 }
 
 impl<'a> StagedDir<'a> {
-    pub(super) fn create(
-        destination: &'a Path,
-        files: &[(&str, &[u8])],
-    ) -> Result<Self, FileError> {
+    pub(super) fn create(destination: &'a Path, files: &[(&str, &[u8])]) -> Result<Self, FileError> {
         let claim = Claim::stake(destination, |path| {
             DirBuilder::new().mode(PRIVATE_DIR).create(path)?;
             File::open(path)
@@ -59,9 +55,7 @@ impl<'a> StagedDir<'a> {
         let staged = Self { destination, claim };
         for (name, bytes) in files {
             let path = staged.claim.path.join(name);
-            new_secret(&path)
-                .and_then(|file| fill(&file, bytes))
-                .map_err(failed("write", &path))?;
+            new_secret(&path).and_then(|file| fill(&file, bytes)).map_err(failed("write", &path))?;
         }
         sync_dir(&staged.claim.path)?;
         Ok(staged)
@@ -87,10 +81,7 @@ struct Claim {
 }
 
 impl Claim {
-    fn stake(
-        destination: &Path,
-        create: impl Fn(&Path) -> io::Result<File>,
-    ) -> Result<Self, FileError> {
+    fn stake(destination: &Path, create: impl Fn(&Path) -> io::Result<File>) -> Result<Self, FileError> {
         let Some(name) = destination.file_name() else {
             let error = io::Error::from(io::ErrorKind::InvalidInput);
             return Err(failed("write to", destination)(error));
@@ -117,10 +108,7 @@ impl Claim {
 
     fn still_there(&self) -> bool {
         let at_path = fs::symlink_metadata(&self.path).map(|found| (found.dev(), found.ino()));
-        let held = self
-            .holder
-            .metadata()
-            .map(|found| (found.dev(), found.ino()));
+        let held = self.holder.metadata().map(|found| (found.dev(), found.ino()));
         matches!((at_path, held), (Ok(at_path), Ok(held)) if at_path == held)
     }
 }
@@ -168,36 +156,23 @@ fn sweep(dir: &Path, name: &OsStr) {
 
 /// Whether a file is called PREFIX, digits, a dot, digits, `.tmp`.
 fn is_temporary(name: &OsStr, prefix: &OsStr) -> bool {
-    let numbers = name
-        .as_encoded_bytes()
-        .strip_prefix(prefix.as_encoded_bytes())
-        .and_then(|rest| rest.strip_suffix(b".tmp"));
+    let numbers =
+        name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes()).and_then(|rest| rest.strip_suffix(b".tmp"));
     let Some(numbers) = numbers else {
         return false;
     };
     let parts: Vec<_> = numbers.split(|byte| *byte == b'.').collect();
-    parts.len() == 2
-        && parts
-            .iter()
-            .all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
+    parts.len() == 2 && parts.iter().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
 }
 
 fn remove(path: &Path) {
     let is_dir = fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
     // Nobody can act on a failure here: it is either gone already, or the next sweep's.
-    let _ = if is_dir {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    };
+    let _ = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
 fn new_secret(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(SECRET_FILE)
-        .open(path)
+    OpenOptions::new().write(true).create_new(true).mode(SECRET_FILE).open(path)
 }
 
 fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
@@ -207,17 +182,9 @@ fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 
 /// Swaps two directories in one step.
 fn exchange(staged: &Path, destination: &Path) -> io::Result<()> {
-    match renameat2(
-        AT_FDCWD,
-        staged,
-        AT_FDCWD,
-        destination,
-        RenameFlags::RENAME_EXCHANGE,
-    ) {
+    match renameat2(AT_FDCWD, staged, AT_FDCWD, destination, RenameFlags::RENAME_EXCHANGE) {
         Ok(()) => Ok(()),
-        Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => {
-            exchange_in_steps(staged, destination)
-        }
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => exchange_in_steps(staged, destination),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,7 +1,7 @@
 //! YAML from strangers, read into a small tree of texts.
 //!
-//! A token comes from somewhere else, so reading it is bounded in memory (aliases can make a few bytes
-//! of YAML stand for gigabytes) and no message repeats a value (it may be the key).
+//! A token comes from somewhere else, so reading it is bounded in memory and time (aliases can make a
+//! few bytes of YAML stand for gigabytes) and no message repeats a value (it may be the key).
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,6 +18,12 @@ const MOST_VALUES: usize = 4096;
 /// The most bytes of text that they may have.
 const MOST_TEXT: usize = 2 * super::LARGEST;
 
+/// The most characters that open a flow collection or a directive. The YAML scanner's time grows with
+/// the square of either: a file of opening brackets alone would keep it busy for a minute.
+const MOST_OPENERS: usize = 2048;
+
+const TOO_MUCH: &str = "it has far more content than a token";
+
 /// A value of the document.
 pub(super) enum Node {
     /// `null`, or nothing after the colon.
@@ -33,19 +39,17 @@ pub(super) enum Node {
 impl Node {
     /// Reads one YAML document.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, TokenFault> {
-        let budget = Budget {
-            values: Cell::new(MOST_VALUES),
-            text: Cell::new(MOST_TEXT),
-        };
-        NodeSeed(&budget)
-            .deserialize(serde_yaml::Deserializer::from_slice(bytes))
-            .map_err(|error| TokenFault::NotYaml {
-                place: error.location().map(|found| Place {
-                    line: found.line(),
-                    column: found.column(),
-                }),
+        let openers = bytes.iter().filter(|byte| matches!(byte, b'[' | b'{' | b'%'));
+        if openers.count() > MOST_OPENERS {
+            return Err(TokenFault::NotYaml { place: None, detail: TOO_MUCH.to_owned() });
+        }
+        let budget = Budget { values: Cell::new(MOST_VALUES), text: Cell::new(MOST_TEXT) };
+        NodeSeed(&budget).deserialize(serde_yaml::Deserializer::from_slice(bytes)).map_err(|error| {
+            TokenFault::NotYaml {
+                place: error.location().map(|found| Place { line: found.line(), column: found.column() }),
                 detail: reason(&error),
-            })
+            }
+        })
     }
 
     /// The value under `key`; `None` for what is no mapping, lacks the key, or has null there.
@@ -53,10 +57,7 @@ impl Node {
         let Self::Map(entries) = self else {
             return None;
         };
-        entries
-            .iter()
-            .find(|(name, value)| name == key && !matches!(value, Node::Null))
-            .map(|(_, value)| value)
+        entries.iter().find(|(name, value)| name == key && !matches!(value, Node::Null)).map(|(_, value)| value)
     }
 }
 
@@ -72,9 +73,7 @@ impl Drop for Node {
 /// The parser's reason, less the place, which is told apart.
 fn reason(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
-    let place = error
-        .location()
-        .map(|found| format!(" at line {} column {}", found.line(), found.column()));
+    let place = error.location().map(|found| format!(" at line {} column {}", found.line(), found.column()));
     match place {
         Some(place) => text.replacen(&place, "", 1),
         None => text,
@@ -88,16 +87,13 @@ struct Budget {
 
 impl Budget {
     fn spend<E: Error>(&self, text: usize) -> Result<(), E> {
-        match (
-            self.values.get().checked_sub(1),
-            self.text.get().checked_sub(text),
-        ) {
+        match (self.values.get().checked_sub(1), self.text.get().checked_sub(text)) {
             (Some(values), Some(text)) => {
                 self.values.set(values);
                 self.text.set(text);
                 Ok(())
             }
-            _ => Err(E::custom("it has far more content than a token")),
+            _ => Err(E::custom(TOO_MUCH)),
         }
     }
 }
@@ -190,10 +186,7 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
                 continue;
             };
             if entries.iter().any(|(earlier, _)| earlier == name) {
-                return Err(A::Error::custom(format_args!(
-                    "the key {:?} appears twice",
-                    shown(name)
-                )));
+                return Err(A::Error::custom(format_args!("the key {:?} appears twice", shown(name))));
             }
             entries.push((name.clone(), value));
         }

@@ -37,9 +37,7 @@ pub enum TokenFault {
     #[error("the file is empty; copy it again")]
     Empty,
     /// More bytes than any token has.
-    #[error(
-        "the file has {size} bytes and a token at most {largest}: this is not a token; check the path"
-    )]
+    #[error("the file has {size} bytes and a token at most {largest}: this is not a token; check the path")]
     TooLarge {
         /// Its size, in bytes.
         size: usize,
@@ -97,9 +95,7 @@ pub enum TokenFault {
         annotation: &'static str,
     },
     /// A part of the credentials is not there, or empty.
-    #[error(
-        "`data.{key}` is missing or empty; the file was cut off or edited: copy it again, or make a new token"
-    )]
+    #[error("`data.{key}` is missing or empty; the file was cut off or edited: copy it again, or make a new token")]
     MissingData {
         /// `tls.crt`, `tls.key` or `ca.crt`.
         key: &'static str,

@@ -18,31 +18,21 @@ impl LinkToken {
     ///
     /// `file_name` is only for messages. `bytes` may be anything, of any size.
     pub fn parse(file_name: &str, bytes: &[u8], now: SystemTime) -> Result<Self, TokenError> {
-        parse(bytes, now).map_err(|fault| TokenError {
-            file: file_name.to_owned(),
-            fault,
-        })
+        parse(bytes, now).map_err(|fault| TokenError { file: file_name.to_owned(), fault })
     }
 }
 
 impl TokenKind {
     /// Which kind of token a file is, by its label or else its content; it may be faulty otherwise.
     pub fn of(file_name: &str, bytes: &[u8]) -> Result<Self, TokenError> {
-        secret(bytes)
-            .and_then(|secret| kind(&secret))
-            .map_err(|fault| TokenError {
-                file: file_name.to_owned(),
-                fault,
-            })
+        secret(bytes).and_then(|secret| kind(&secret)).map_err(|fault| TokenError { file: file_name.to_owned(), fault })
     }
 }
 
 fn parse(bytes: &[u8], now: SystemTime) -> Result<LinkToken, TokenFault> {
     let secret = secret(bytes)?;
     if kind(&secret)? == TokenKind::Claim {
-        return Err(TokenFault::Claim {
-            url: annotation(&secret, key::CLAIM_URL)?.map(shown),
-        });
+        return Err(TokenFault::Claim { url: annotation(&secret, key::CLAIM_URL)?.map(shown) });
     }
 
     let edge = required_endpoint(&secret, key::EDGE_HOST, key::EDGE_PORT)?;
@@ -56,9 +46,7 @@ fn parse(bytes: &[u8], now: SystemTime) -> Result<LinkToken, TokenFault> {
     credentials.check(Purpose::Client, now)?;
 
     Ok(LinkToken {
-        name: text(secret.field("metadata"), "metadata", "name")?
-            .unwrap_or(DEFAULT_NAME)
-            .to_owned(),
+        name: text(secret.field("metadata"), "metadata", "name")?.unwrap_or(DEFAULT_NAME).to_owned(),
         edge,
         inter_router,
         generated_by: owned(key::GENERATED_BY)?,
@@ -70,10 +58,7 @@ fn parse(bytes: &[u8], now: SystemTime) -> Result<LinkToken, TokenFault> {
 
 fn secret(bytes: &[u8]) -> Result<Node, TokenFault> {
     if bytes.len() > LARGEST {
-        return Err(TokenFault::TooLarge {
-            size: bytes.len(),
-            largest: LARGEST,
-        });
+        return Err(TokenFault::TooLarge { size: bytes.len(), largest: LARGEST });
     }
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(TokenFault::Empty);
@@ -81,23 +66,17 @@ fn secret(bytes: &[u8]) -> Result<Node, TokenFault> {
     let document = Node::read(bytes)?;
     match document.field("kind") {
         Some(Node::Text(kind)) if kind == "Secret" => Ok(document),
-        Some(Node::Text(other)) => Err(TokenFault::NotASecret {
-            found: Some(shown(other)),
-        }),
+        Some(Node::Text(other)) => Err(TokenFault::NotASecret { found: Some(shown(other)) }),
         _ => Err(TokenFault::NotASecret { found: None }),
     }
 }
 
 fn kind(secret: &Node) -> Result<TokenKind, TokenFault> {
-    let labels = secret
-        .field("metadata")
-        .and_then(|metadata| metadata.field("labels"));
+    let labels = secret.field("metadata").and_then(|metadata| metadata.field("labels"));
     match text(labels, "metadata.labels", key::TYPE)? {
         Some(key::CONNECTION_TOKEN | key::GATEWAY_CONNECTION_TOKEN) => Ok(TokenKind::Cert),
         Some(key::TOKEN_CLAIM) => Ok(TokenKind::Claim),
-        Some(other) => Err(TokenFault::WrongLabel {
-            label: shown(other),
-        }),
+        Some(other) => Err(TokenFault::WrongLabel { label: shown(other) }),
         // As Skupper deduces it.
         None if stored(secret, Part::Certificate)?.is_some() => Ok(TokenKind::Cert),
         None if annotation(secret, key::CLAIM_URL)?.is_some() => Ok(TokenKind::Claim),
@@ -106,40 +85,24 @@ fn kind(secret: &Node) -> Result<TokenKind, TokenFault> {
 }
 
 /// A text under `key` in `mapping`, whose path is `path`; an empty one counts as none.
-fn text<'a>(
-    mapping: Option<&'a Node>,
-    path: &str,
-    key: &str,
-) -> Result<Option<&'a str>, TokenFault> {
+fn text<'a>(mapping: Option<&'a Node>, path: &str, key: &str) -> Result<Option<&'a str>, TokenFault> {
     match mapping.and_then(|mapping| mapping.field(key)) {
         None | Some(Node::Null) => Ok(None),
         Some(Node::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-        Some(Node::Map(_) | Node::List) => Err(TokenFault::NotText {
-            field: format!("{path}.{key}"),
-        }),
+        Some(Node::Map(_) | Node::List) => Err(TokenFault::NotText { field: format!("{path}.{key}") }),
     }
 }
 
 fn annotation<'a>(secret: &'a Node, name: &str) -> Result<Option<&'a str>, TokenFault> {
-    let annotations = secret
-        .field("metadata")
-        .and_then(|metadata| metadata.field("annotations"));
+    let annotations = secret.field("metadata").and_then(|metadata| metadata.field("annotations"));
     text(annotations, "metadata.annotations", name)
 }
 
-fn required_endpoint(
-    secret: &Node,
-    host_key: &'static str,
-    port_key: &'static str,
-) -> Result<Endpoint, TokenFault> {
-    let require =
-        |name| annotation(secret, name)?.ok_or(TokenFault::MissingAnnotation { annotation: name });
+fn required_endpoint(secret: &Node, host_key: &'static str, port_key: &'static str) -> Result<Endpoint, TokenFault> {
+    let require = |name| annotation(secret, name)?.ok_or(TokenFault::MissingAnnotation { annotation: name });
     let (host, port) = (require(host_key)?, require(port_key)?);
-    let bad = |annotation, value, fault: EndpointFault| TokenFault::BadEndpoint {
-        annotation,
-        value: shown(value),
-        fault,
-    };
+    let bad =
+        |annotation, value, fault: EndpointFault| TokenFault::BadEndpoint { annotation, value: shown(value), fault };
     let number = Endpoint::parse_port(port).map_err(|fault| bad(port_key, port, fault))?;
     Endpoint::new(host, number).map_err(|fault| bad(host_key, host, fault))
 }
@@ -157,9 +120,7 @@ fn optional_endpoint(
 }
 
 fn cost(text: &str) -> Option<NonZeroU32> {
-    text.parse()
-        .ok()
-        .filter(|cost: &NonZeroU32| i32::try_from(cost.get()).is_ok())
+    text.parse().ok().filter(|cost: &NonZeroU32| i32::try_from(cost.get()).is_ok())
 }
 
 /// A part of the credentials as the file has it: in base64, or plain.
@@ -183,22 +144,16 @@ fn data(secret: &Node, part: Part) -> Result<Zeroizing<Vec<u8>>, TokenFault> {
         Stored::Base64(encoded) => encoded,
     };
     // Line breaks are allowed, as in Kubernetes.
-    let compact: Zeroizing<Vec<u8>> = Zeroizing::new(
-        encoded
-            .bytes()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .collect(),
-    );
-    STANDARD
-        .decode(compact.as_slice())
-        .map(Zeroizing::new)
-        .map_err(|error| TokenFault::NotBase64 {
-            key: part.name(),
-            detail: match error {
-                base64::DecodeError::InvalidByte(..) => "a character that is not of base64",
-                base64::DecodeError::InvalidLength(_)
-                | base64::DecodeError::InvalidLastSymbol(..) => "it stops in the middle",
-                base64::DecodeError::InvalidPadding => "the padding at its end is wrong",
-            },
-        })
+    let compact: Zeroizing<Vec<u8>> =
+        Zeroizing::new(encoded.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
+    STANDARD.decode(compact.as_slice()).map(Zeroizing::new).map_err(|error| TokenFault::NotBase64 {
+        key: part.name(),
+        detail: match error {
+            base64::DecodeError::InvalidByte(..) => "a character that is not of base64",
+            base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidLastSymbol { .. } => {
+                "it stops in the middle"
+            }
+            base64::DecodeError::InvalidPadding => "the padding at its end is wrong",
+        },
+    })
 }

@@ -65,18 +65,9 @@ impl LinkToken {
         let secret = Secret {
             api_version: "v1",
             data: BTreeMap::from([
-                (
-                    Part::Authority.name(),
-                    STANDARD.encode(self.credentials.ca_pem()),
-                ),
-                (
-                    Part::Certificate.name(),
-                    STANDARD.encode(self.credentials.cert_pem()),
-                ),
-                (
-                    Part::Key.name(),
-                    STANDARD.encode(self.credentials.key_pem()),
-                ),
+                (Part::Authority.name(), STANDARD.encode(self.credentials.ca_pem())),
+                (Part::Certificate.name(), STANDARD.encode(self.credentials.cert_pem())),
+                (Part::Key.name(), STANDARD.encode(self.credentials.key_pem())),
             ]),
             kind: "Secret",
             metadata: Metadata {
