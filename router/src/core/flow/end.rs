@@ -8,7 +8,7 @@ use std::time::Instant;
 
 impl Router {
     /// Both directions ended well: the socket may go.
-    fn close_if_over(&mut self, id: FlowId) {
+    pub(super) fn close_if_over(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let sent = match &flow.net {
             Net::Remote(remote) => remote.ended,

@@ -1,6 +1,6 @@
 //! From the socket to the network: what may be read, and how it travels.
 
-use super::{Flow, LOCAL_WINDOW, Net, READ_AT_ONCE, SECTION_HEAD, Socket};
+use super::{LOCAL_WINDOW, Net, READ_AT_ONCE, SECTION_HEAD, Socket};
 use crate::core::Router;
 use crate::core::conn::Waiter;
 use crate::core::legacy::data_head;
@@ -111,7 +111,7 @@ impl Router {
     }
 
     /// Sends the backlog and, when the socket has ended, the final transfer.
-    fn flush_flow(&mut self, id: FlowId) {
+    pub(super) fn flush_flow(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let read_closed = flow.read_closed;
         let already = flow.blocked;
