@@ -328,3 +328,27 @@ fn all_problems_of_a_file_come_in_its_order() {
         ]
     );
 }
+
+#[test]
+fn nothing_in_a_definition_can_be_taken_for_a_variable() {
+    let text = "name: db\nqdr-listeners:\n- {name: \"$A\", host: \"${B}\", port: 1, sasl-mechanisms: \"{{.C}}\", \
+                http-rootdir: $D, ssl-profile: $E}\nbindings:\n- {name: \"${F}\", host: \"{{.G}}\", service: {}}\n";
+    let paths: Vec<String> = check("f", text, CheckOptions::default())
+        .problems
+        .into_iter()
+        .filter(|problem| problem.message.starts_with("must "))
+        .map(|problem| problem.path)
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "qdr-listeners[0].name",
+            "qdr-listeners[0].host",
+            "qdr-listeners[0].sasl-mechanisms",
+            "qdr-listeners[0].http-rootdir",
+            "qdr-listeners[0].ssl-profile",
+            "bindings[0].name",
+            "bindings[0].host",
+        ]
+    );
+}

@@ -93,7 +93,7 @@ impl CredentialUse {
 #[must_use]
 pub fn check(file_name: &str, text: &str, options: CheckOptions) -> Checked {
     let source = Source::new(text);
-    let mut checker = Checker { source, options, problems: Vec::new(), more: 0, credentials: Vec::new() };
+    let mut checker = Checker { source, options, problems: Vec::new(), more: None, credentials: Vec::new() };
     let definition = checker.file(file_name);
     checker.finish(definition)
 }
@@ -103,9 +103,17 @@ struct Checker<'t> {
     source: Source<'t>,
     options: CheckOptions,
     problems: Vec<Problem>,
-    /// Problems beyond [`MOST_PROBLEMS`]; errors among them were turned into one.
-    more: usize,
+    /// Problems beyond [`MOST_PROBLEMS`].
+    more: Option<More>,
     credentials: Vec<CredentialUse>,
+}
+
+/// Problems that are counted, not listed.
+struct More {
+    count: usize,
+    worst: Severity,
+    /// The newest of them, for its reporter to add to.
+    unlisted: Problem,
 }
 
 const TOP: Shape = Shape {
@@ -123,16 +131,18 @@ impl Checker<'_> {
         at: &Range<usize>,
         message: impl Into<String>,
     ) -> &mut Problem {
-        let span = self.source.span(at);
-        let (path, message) = (path.to_owned(), message.into());
-        let problem = Problem { severity, code, path, message, help: None, span, related: Vec::new() };
-        if self.problems.len() >= MOST_PROBLEMS {
-            // The last one is overwritten: only the count of the rest is told.
-            self.more += 1;
-            let last = self.problems.len() - 1;
-            self.problems[last] = problem;
-            return &mut self.problems[last];
+        let message = message.into();
+        let related = Vec::new();
+        if let (true, Some(last)) = (self.problems.len() >= MOST_PROBLEMS, self.problems.last()) {
+            let worst = self.more.as_ref().map_or(severity, |more| more.worst.min(severity));
+            let count = self.more.as_ref().map_or(0, |more| more.count) + 1;
+            // Not shown, so its place need not be found.
+            let (path, span) = (String::new(), last.span);
+            let unlisted = Problem { severity, code, path, message, help: None, span, related };
+            return &mut self.more.insert(More { count, worst, unlisted }).unlisted;
         }
+        let span = self.source.span(at);
+        let problem = Problem { severity, code, path: path.to_owned(), message, help: None, span, related };
         self.problems.push(problem);
         let last = self.problems.len() - 1;
         &mut self.problems[last]
@@ -215,12 +225,12 @@ impl Checker<'_> {
 
     fn finish(mut self, definition: Option<Definition>) -> Checked {
         self.problems.sort_by_key(|problem| (problem.span.start, problem.severity));
-        if self.more > 0 {
+        if let Some(more) = &self.more {
             let end = self.source.text.len();
-            let message = format!("{} more problems are not listed", self.more);
+            let message = format!("{} more problems are not listed", more.count);
             let span = self.source.span(&(end..end));
             self.problems.push(Problem {
-                severity: Severity::Error,
+                severity: more.worst,
                 code: "more-problems",
                 path: String::new(),
                 message,

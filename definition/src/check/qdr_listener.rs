@@ -58,10 +58,10 @@ impl Checker<'_> {
             http: self.boolean(&fields, "http"),
             cost: self.count(&fields, "cost"),
             ssl_profile: ssl_profile.map(|found| found.value),
-            sasl_mechanisms: self.string(&fields, "sasl-mechanisms").map(|found| found.value),
+            sasl_mechanisms: self.plain_text(&fields, "sasl-mechanisms"),
             authenticate_peer: self.boolean(&fields, "authenticate-peer"),
             link_capacity: self.count(&fields, "link-capacity"),
-            http_root_dir: self.string(&fields, "http-rootdir").map(|found| found.value),
+            http_root_dir: self.plain_text(&fields, "http-rootdir"),
             web_sockets: self.boolean(&fields, "web-sockets"),
             healthz: self.boolean(&fields, "healthz"),
             metrics: self.boolean(&fields, "metrics"),
@@ -81,6 +81,11 @@ impl Checker<'_> {
             listener: port.is_some().then_some(listener),
             port,
         }
+    }
+
+    /// A text that cannot be taken for a variable when the configuration is read.
+    fn plain_text(&mut self, fields: &Fields<'_>, key: &'static str) -> Option<String> {
+        self.parsed::<EntityName>(fields, key, "text").map(|found| found.value.to_string())
     }
 
     fn role(&mut self, fields: &Fields<'_>) -> Option<Role> {
