@@ -4,11 +4,7 @@ use crate::core::FlowRecord;
 
 /// Writes the line to the tracing target `access`.
 pub(super) fn log(record: &FlowRecord) {
-    let side = if record.listener {
-        "listener"
-    } else {
-        "connector"
-    };
+    let side = if record.listener { "listener" } else { "connector" };
     tracing::info!(
         target: "access",
         address = %record.address,

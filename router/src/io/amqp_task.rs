@@ -46,25 +46,13 @@ pub(super) async fn run<G>(
     let signal = Rc::new(Signal::default());
     let conn = driver.core(|router, now| {
         let conn = router.add_connection(spec, now);
-        driver.connections.borrow_mut().insert(
-            conn,
-            ConnectionEntry {
-                signal: Rc::clone(&signal),
-                owner,
-                peer: None,
-                since: Timestamp::now(),
-                down: None,
-            },
-        );
+        driver
+            .connections
+            .borrow_mut()
+            .insert(conn, ConnectionEntry { signal: Rc::clone(&signal), owner, peer: None, since: Timestamp::now() });
         conn
     });
-    let mut task = AmqpTask {
-        driver,
-        conn,
-        transport,
-        signal,
-        unused: Vec::new(),
-    };
+    let mut task = AmqpTask { driver, conn, transport, signal, unused: Vec::new() };
     let outcome = task.serve(setup_deadline, while_setting_up).await;
     if outcome.is_ok() {
         task.close().await;
@@ -93,27 +81,17 @@ enum Next {
 
 impl AmqpTask<'_> {
     /// Until AMQP is over (`Ok`) or the transport is.
-    async fn serve<G>(
-        &mut self,
-        setup_deadline: Instant,
-        while_setting_up: G,
-    ) -> Result<(), TransportError> {
+    async fn serve<G>(&mut self, setup_deadline: Instant, while_setting_up: G) -> Result<(), TransportError> {
         let mut guard = Some(while_setting_up);
         loop {
+            let next = self.driver.core_with_buffers(|router, buffers, now| {
+                pass(router, self.conn, &mut self.transport, &mut self.unused, buffers, now)
+            })?;
+            // The pass has looked at everything, also at what it caused itself.
             self.signal.clear();
             if guard.is_some() && self.is_up() {
                 guard = None;
             }
-            let next = self.driver.core_with_buffers(|router, buffers, now| {
-                pass(
-                    router,
-                    self.conn,
-                    &mut self.transport,
-                    &mut self.unused,
-                    buffers,
-                    now,
-                )
-            })?;
             let (interest, deadline) = match next {
                 Next::Finished => return Ok(()),
                 Next::Yield => {
@@ -143,9 +121,7 @@ impl AmqpTask<'_> {
 
     fn is_up(&self) -> bool {
         let connections = self.driver.connections.borrow();
-        connections
-            .get(self.conn)
-            .is_some_and(|entry| entry.peer.is_some())
+        connections.get(self.conn).is_some_and(|entry| entry.peer.is_some())
     }
 
     /// The orderly end of the transport: all output, `close_notify`, the end of the stream.
@@ -170,17 +146,14 @@ impl AmqpTask<'_> {
             Err(TransportError::Lost(words)) => (true, Some(words)),
         };
         let (driver, conn) = (self.driver, self.conn);
-        // Before the removal: it makes the core report the end too.
-        let core_gave_up = driver.core(|router, _| router.is_finished(conn));
+        let closed = driver.core(|router, _| router.closed_because(conn));
         driver.core(|router, now| router.remove_connection(conn, cause.clone(), now));
         let entry = driver.connections.borrow_mut().remove(conn);
-        let (peer, down) = entry.map_or((None, None), |entry| (entry.peer, entry.down));
+        let peer = entry.and_then(|entry| entry.peer);
         Ended {
-            cut_off: cut_off && peer.is_none() && !core_gave_up,
+            cut_off: cut_off && peer.is_none() && closed.is_none(),
             peer,
-            cause: cause
-                .or(down)
-                .unwrap_or_else(|| "closed in good order".to_owned()),
+            cause: closed.or(cause).unwrap_or_else(|| "closed in good order".to_owned()),
         }
     }
 }
@@ -194,10 +167,7 @@ fn pass(
     buffers: &mut Buffers,
     now: Instant,
 ) -> Result<Next, TransportError> {
-    if router
-        .next_timeout(conn)
-        .is_some_and(|deadline| deadline <= now)
-    {
+    if router.next_timeout(conn).is_some_and(|deadline| deadline <= now) {
         router.handle_timeout(conn, now);
     }
     send(router, conn, transport, now)?;
@@ -223,12 +193,7 @@ fn pass(
 }
 
 /// Sends the core's output as far as the socket takes it. True: all of it.
-fn send(
-    router: &mut Router,
-    conn: ConnId,
-    transport: &mut Transport,
-    now: Instant,
-) -> Result<bool, TransportError> {
+fn send(router: &mut Router, conn: ConnId, transport: &mut Transport, now: Instant) -> Result<bool, TransportError> {
     loop {
         let output = router.output(conn);
         if output.is_empty() {

@@ -52,9 +52,7 @@ impl Backoff {
             Failure::CutOff => CUT_OFF_LAST,
             Failure::Refused => REFUSED_LAST,
         };
-        let ceiling = REFUSED_FIRST
-            .saturating_mul(1 << self.refusals.min(16))
-            .min(last);
+        let ceiling = REFUSED_FIRST.saturating_mul(1 << self.refusals.min(16)).min(last);
         self.refusals = self.refusals.saturating_add(1);
         // Full jitter, but never a busy loop against an end that says no.
         Duration::from_millis(self.rng.u64(*ABSENT.start()..=ceiling))
@@ -72,9 +70,7 @@ mod tests {
     #[test]
     fn an_absent_end_is_tried_again_within_a_quarter_second_for_ever() {
         let mut backoff = backoff();
-        let waits: Vec<u64> = (0..2_000)
-            .map(|_| backoff.wait(Failure::Absent).as_millis() as u64)
-            .collect();
+        let waits: Vec<u64> = (0..2_000).map(|_| backoff.wait(Failure::Absent).as_millis() as u64).collect();
         assert!(waits.iter().all(|wait| ABSENT.contains(wait)));
         assert!(waits.iter().min().unwrap() < &60 && waits.iter().max().unwrap() > &240);
     }

@@ -25,11 +25,7 @@ impl fmt::Display for ConnectFailure {
 }
 
 /// Tries the addresses of `host` one after the other; each gets its share of the limit.
-pub(super) async fn connect(
-    host: &str,
-    port: u16,
-    limit: Duration,
-) -> Result<(TcpStream, SocketAddr), ConnectFailure> {
+pub(super) async fn connect(host: &str, port: u16, limit: Duration) -> Result<(TcpStream, SocketAddr), ConnectFailure> {
     let deadline = Instant::now() + limit;
     let addresses = match timeout_at(deadline, resolve(host, port)).await {
         Ok(Ok(addresses)) if !addresses.is_empty() => addresses,
@@ -38,10 +34,7 @@ pub(super) async fn connect(
             return Err(ConnectFailure(format!("host {host} not found ({error})")));
         }
         Err(_) => {
-            return Err(ConnectFailure(format!(
-                "host {host} was not resolved within {} s",
-                limit.as_secs()
-            )));
+            return Err(ConnectFailure(format!("host {host} was not resolved within {} s", limit.as_secs())));
         }
     };
     let mut causes: Vec<String> = Vec::new();
@@ -54,10 +47,7 @@ pub(super) async fn connect(
                 Err(error) => causes.push(cause(&error, *address)),
             },
             Ok(Err(error)) => causes.push(cause(&error, *address)),
-            Err(_) => causes.push(format!(
-                "{address} did not answer within {} s",
-                share.as_secs_f32().ceil()
-            )),
+            Err(_) => causes.push(format!("{address} did not answer within {} s", share.as_secs_f32().ceil())),
         }
     }
     Err(ConnectFailure(causes.join("; ")))
@@ -85,10 +75,7 @@ mod tests {
             free.local_addr().unwrap().port()
         };
         let failure = connect("127.0.0.1", port, CONNECT_LIMIT).await.unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            format!("connection refused by 127.0.0.1:{port}")
-        );
+        assert_eq!(failure.to_string(), format!("connection refused by 127.0.0.1:{port}"));
     }
 
     #[tokio::test]

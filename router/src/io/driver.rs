@@ -56,8 +56,6 @@ pub(super) struct ConnectionEntry {
     /// Set while AMQP is up.
     pub(super) peer: Option<PeerIdentity>,
     pub(super) since: Timestamp,
-    /// The core's word on the end.
-    pub(super) down: Option<String>,
 }
 
 /// A `tcpConnector` as status shows it.
@@ -81,15 +79,13 @@ pub(super) struct Driver {
     pub(super) uplinks: UplinkBoard,
     pub(super) totals: Totals,
     pub(super) draining: Cell<bool>,
+    /// A task has panicked.
+    pub(super) broken: Signal,
     events: broadcast::Sender<Event>,
 }
 
 impl Driver {
-    pub(super) fn new(
-        router: Router,
-        uplinks: UplinkBoard,
-        events: broadcast::Sender<Event>,
-    ) -> Rc<Driver> {
+    pub(super) fn new(router: Router, uplinks: UplinkBoard, events: broadcast::Sender<Event>) -> Rc<Driver> {
         Rc::new(Driver {
             router: RefCell::new(router),
             buffers: RefCell::new(Buffers {
@@ -103,6 +99,7 @@ impl Driver {
             uplinks,
             totals: Totals::default(),
             draining: Cell::new(false),
+            broken: Signal::default(),
             events,
         })
     }
@@ -124,9 +121,14 @@ impl Driver {
         self.core(|router, now| call(router, &mut buffers, now))
     }
 
-    /// The scratch buffers alone.
-    pub(super) fn with_buffers<R>(&self, call: impl FnOnce(&mut Buffers) -> R) -> R {
-        call(&mut self.buffers.borrow_mut())
+    /// Starts a task of the router thread. A panic in it is a fault of ours and ends the router, which its
+    /// supervisor starts again: half a router would be worse than none.
+    pub(super) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) -> tokio::task::JoinHandle<()> {
+        let guard = PanicGuard(Rc::clone(self));
+        tokio::task::spawn_local(async move {
+            let _guard = guard;
+            task.await;
+        })
     }
 
     /// Tells whoever listens; nobody may.
@@ -151,12 +153,7 @@ impl Driver {
                 Action::Unlisten(listener) => self.want_listening(listener, false),
                 Action::Connect { flow, connector } => {
                     let signal = self.enter_flow(flow, Service::Connector(connector));
-                    tokio::task::spawn_local(flow::connect(
-                        Rc::clone(self),
-                        flow,
-                        connector,
-                        signal,
-                    ));
+                    self.spawn(flow::connect(Rc::clone(self), flow, connector, signal));
                 }
                 Action::Report(report) => self.report(report),
             }
@@ -172,28 +169,24 @@ impl Driver {
     /// Registers the wake-up of a flow; call it before the core's actions are carried out.
     pub(super) fn enter_flow(&self, flow: FlowId, service: Service) -> Rc<Signal> {
         let signal = Rc::new(Signal::default());
-        let entry = FlowEntry {
-            signal: Rc::clone(&signal),
-            service,
-        };
+        let entry = FlowEntry { signal: Rc::clone(&signal), service };
         self.flows.borrow_mut().insert(flow, entry);
         self.totals.count_flow();
         signal
     }
 
+    /// TCP connections that are open, or being opened.
+    pub(super) fn open_flows(&self) -> usize {
+        self.flows.borrow().len()
+    }
+
     fn report(&self, report: Report) {
         match report {
-            Report::ConnectionUp {
-                conn,
-                container,
-                version,
-            } => self.connection_up(conn, PeerIdentity { container, version }),
-            Report::ConnectionDown { conn, cause } => {
-                if let Some(entry) = self.connections.borrow_mut().get_mut(conn) {
-                    entry.down = Some(cause);
-                    entry.signal.set();
-                }
+            Report::ConnectionUp { conn, container, version } => {
+                self.connection_up(conn, PeerIdentity { container, version })
             }
+            // The connection's own task tells, with what happens next.
+            Report::ConnectionDown { .. } => {}
             Report::FlowEnded(record) => access::log(&record),
             Report::Warning(text) => {
                 tracing::warn!("{text}");
@@ -220,11 +213,18 @@ impl Driver {
             Owner::Edge(address) => {
                 tracing::info!(edge = %peer.container, %address,
                     version = peer.version.as_deref().unwrap_or("unknown"), "edge linked");
-                self.tell(Event::EdgeLinked {
-                    address: address.clone(),
-                    peer,
-                });
+                self.tell(Event::EdgeLinked { address: address.clone(), peer });
             }
+        }
+    }
+}
+
+struct PanicGuard(Rc<Driver>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken.set();
         }
     }
 }

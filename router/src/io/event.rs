@@ -61,6 +61,4 @@ pub enum Event {
         /// The words.
         text: String,
     },
-    /// The router has ended.
-    Stopped,
 }

@@ -19,12 +19,7 @@ use crate::core::{CloseKind, ConnectorId, FlowId, Router};
 const FAIR_SHARE: usize = 256 * 1024;
 
 /// Connects the socket that the core asked for, then serves it.
-pub(super) async fn connect(
-    driver: Rc<Driver>,
-    flow: FlowId,
-    connector: ConnectorId,
-    signal: Rc<Signal>,
-) {
+pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: ConnectorId, signal: Rc<Signal>) {
     let target = driver.connectors.borrow().get(connector).cloned();
     let Some(target) = target else {
         fail(&driver, flow, &signal, "the connector is gone".to_owned()).await;
@@ -54,17 +49,13 @@ pub(super) async fn connect(
 
 /// Serves a connected socket until the core says that it is over.
 pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, stream: TcpStream, signal: Rc<Signal>) {
-    let mut socket = FlowSocket {
-        stream,
-        read_ended: false,
-        write_shut: false,
-        dead: false,
-    };
+    let mut socket = FlowSocket { stream, read_ended: false, write_shut: false, dead: false };
     loop {
-        signal.clear();
         let next = driver.core_with_buffers(|router, buffers, now| {
             socket.pass(router, flow, &mut buffers.wire, now, &driver.totals)
         });
+        // The pass has looked at everything, also at what it caused itself.
+        signal.clear();
         match next {
             Next::Close(kind) => {
                 if kind == CloseKind::Reset {
@@ -142,14 +133,7 @@ enum Next {
 
 impl FlowSocket {
     /// Moves what can be moved without waiting.
-    fn pass(
-        &mut self,
-        router: &mut Router,
-        flow: FlowId,
-        scratch: &mut [u8],
-        now: Instant,
-        totals: &Totals,
-    ) -> Next {
+    fn pass(&mut self, router: &mut Router, flow: FlowId, scratch: &mut [u8], now: Instant, totals: &Totals) -> Next {
         let mut moved = 0;
         loop {
             let io = router.flow_io(flow);
@@ -222,8 +206,5 @@ impl FlowSocket {
 }
 
 fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

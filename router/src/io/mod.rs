@@ -1,1 +1,40 @@
 //! The driver: sockets, TLS and timers around [`crate::core`].
+//!
+//! One thread owns the core and every socket; each socket is one small task there. [`start`] checks a whole
+//! configuration, then runs it; a [`RouterHandle`] asks that thread for status, changes and its end.
+
+mod access;
+mod amqp_task;
+mod backoff;
+mod connect;
+mod drain;
+mod driver;
+mod event;
+mod flow;
+mod handle;
+mod listen;
+mod plan;
+mod problem;
+mod resolve;
+mod services;
+mod signal;
+mod socket;
+mod start;
+mod status;
+mod thread;
+mod timestamp;
+pub mod tls;
+mod transport;
+mod uplink;
+
+pub use drain::Drained;
+pub use event::Event;
+pub use handle::{Ending, RouterHandle};
+pub use listen::{BindError, PortOwner};
+pub use problem::{ServiceError, StartError, StartProblem};
+pub use start::{StartOptions, start};
+pub use status::{
+    ConnectorStatus, EdgeStatus, ListenerState, ListenerStatus, PeerIdentity, RouterStatus, TotalsStatus, UplinkState,
+    UplinkStatus,
+};
+pub use timestamp::Timestamp;

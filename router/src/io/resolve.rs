@@ -27,29 +27,20 @@ fn without_resolver(host: &str) -> Option<Vec<IpAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(vec![address]);
     }
-    host.eq_ignore_ascii_case("localhost").then(|| {
-        vec![
-            IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ]
-    })
+    host.eq_ignore_ascii_case("localhost")
+        .then(|| vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)])
 }
 
 fn with_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
-    addresses
-        .iter()
-        .map(|address| SocketAddr::new(*address, port))
-        .collect()
+    addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()
 }
 
 fn in_turns(found: &[SocketAddr]) -> Vec<SocketAddr> {
     let Some(first) = found.first() else {
         return Vec::new();
     };
-    let (mut same, mut other): (Vec<_>, Vec<_>) = found
-        .iter()
-        .copied()
-        .partition(|address| address.is_ipv4() == first.is_ipv4());
+    let (mut same, mut other): (Vec<_>, Vec<_>) =
+        found.iter().copied().partition(|address| address.is_ipv4() == first.is_ipv4());
     same.reverse();
     other.reverse();
     let mut ordered: Vec<SocketAddr> = Vec::with_capacity(found.len());

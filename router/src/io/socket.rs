@@ -15,10 +15,8 @@ const KEEPALIVE_PROBES: u32 = 4;
 /// Small messages leave at once, and a vanished peer is noticed within two minutes.
 pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_PROBES);
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
@@ -73,8 +71,8 @@ pub(super) fn pending_error(stream: &TcpStream) -> io::Error {
 /// A socket error in words, about the connection with its peer.
 pub(super) fn words(error: &io::Error) -> String {
     use io::ErrorKind::{
-        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
-        NetworkUnreachable, TimedOut,
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable,
+        TimedOut,
     };
     match error.kind() {
         ConnectionReset => "connection reset by peer".to_owned(),

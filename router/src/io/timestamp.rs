@@ -14,9 +14,7 @@ impl Timestamp {
     /// The present moment.
     #[must_use]
     pub fn now() -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
 

@@ -63,11 +63,7 @@ struct Tls {
 
 impl Transport {
     pub(super) fn plain(stream: TcpStream) -> Transport {
-        Transport {
-            stream,
-            tls: None,
-            early: Vec::new(),
-        }
+        Transport { stream, tls: None, early: Vec::new() }
     }
 
     /// TLS as the client; ends with the handshake. The caller sets the time limit.
@@ -82,10 +78,7 @@ impl Transport {
     }
 
     /// TLS as the server; ends with the handshake. The caller sets the time limit.
-    pub(super) async fn accept(
-        stream: TcpStream,
-        config: Arc<ServerConfig>,
-    ) -> Result<Transport, TransportError> {
+    pub(super) async fn accept(stream: TcpStream, config: Arc<ServerConfig>) -> Result<Transport, TransportError> {
         let session = ServerConnection::new(config)
             .map_err(|error| TransportError::Tls(refusal_words(&error, Refusal::OfClient)))?;
         Transport::shake_hands(stream, Connection::Server(session), Refusal::OfClient).await
@@ -115,10 +108,7 @@ impl Transport {
         refusal: Refusal,
     ) -> Result<Transport, TransportError> {
         session.set_buffer_limit(Some(PENDING_LIMIT));
-        let mut tls = Tls {
-            session: Box::new(session),
-            refusal,
-        };
+        let mut tls = Tls { session: Box::new(session), refusal };
         let mut wire = vec![0; HANDSHAKE_READ];
         let mut early = Vec::new();
         loop {
@@ -130,10 +120,7 @@ impl Transport {
             if !flushed {
                 interest |= Interest::WRITABLE;
             }
-            stream
-                .ready(interest)
-                .await
-                .map_err(|error| TransportError::lost(&error))?;
+            stream.ready(interest).await.map_err(|error| TransportError::lost(&error))?;
             match socket::read(&stream, &mut wire) {
                 Ok(0) => {
                     let words = "the other end closed the connection during the TLS handshake";
@@ -150,28 +137,17 @@ impl Transport {
                 Err(error) => return Err(TransportError::lost(&error)),
             }
         }
-        Ok(Transport {
-            stream,
-            tls: Some(tls),
-            early,
-        })
+        Ok(Transport { stream, tls: Some(tls), early })
     }
 
     /// Whether the other end proved who it is with a certificate.
     pub(super) fn peer_has_certificate(&self) -> bool {
-        let certificates = self
-            .tls
-            .as_ref()
-            .and_then(|tls| tls.session.peer_certificates());
+        let certificates = self.tls.as_ref().and_then(|tls| tls.session.peer_certificates());
         certificates.is_some_and(|chain| !chain.is_empty())
     }
 
     /// One system call; what it brings, decrypted, goes to the end of `plain`. `wire` is scratch space.
-    pub(super) fn read(
-        &mut self,
-        wire: &mut [u8],
-        plain: &mut Vec<u8>,
-    ) -> Result<Read, TransportError> {
+    pub(super) fn read(&mut self, wire: &mut [u8], plain: &mut Vec<u8>) -> Result<Read, TransportError> {
         if !self.early.is_empty() {
             let early = std::mem::take(&mut self.early);
             plain.extend_from_slice(&early);
@@ -203,11 +179,7 @@ impl Transport {
                 Err(error) if is_transient(&error) => Ok(0),
                 Err(error) => Err(TransportError::lost(&error)),
             },
-            Some(tls) => tls
-                .session
-                .writer()
-                .write(bytes)
-                .map_err(|error| TransportError::lost(&error)),
+            Some(tls) => tls.session.writer().write(bytes).map_err(|error| TransportError::lost(&error)),
         }
     }
 
@@ -234,11 +206,7 @@ impl Transport {
 
     /// Waits until the socket is ready.
     pub(super) async fn ready(&self, interest: Interest) -> Result<(), TransportError> {
-        let ready = self
-            .stream
-            .ready(interest)
-            .await
-            .map_err(|error| TransportError::lost(&error))?;
+        let ready = self.stream.ready(interest).await.map_err(|error| TransportError::lost(&error))?;
         // With a wish to read the read finds the error, behind the bytes that came before it.
         if ready.is_error() && !interest.is_readable() {
             return Err(TransportError::lost(&socket::pending_error(&self.stream)));
@@ -248,17 +216,9 @@ impl Transport {
 }
 
 impl Tls {
-    fn decrypt(
-        &mut self,
-        stream: &TcpStream,
-        mut wire: &[u8],
-        plain: &mut Vec<u8>,
-    ) -> Result<(), TransportError> {
+    fn decrypt(&mut self, stream: &TcpStream, mut wire: &[u8], plain: &mut Vec<u8>) -> Result<(), TransportError> {
         while !wire.is_empty() {
-            let taken = self
-                .session
-                .read_tls(&mut wire)
-                .map_err(|error| TransportError::lost(&error))?;
+            let taken = self.session.read_tls(&mut wire).map_err(|error| TransportError::lost(&error))?;
             if let Err(error) = self.session.process_new_packets() {
                 // The alert tells the other end why; whether it arrives does not matter.
                 let _ = self.flush(stream);
@@ -325,8 +285,5 @@ impl Write for SocketWriter<'_> {
 }
 
 fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

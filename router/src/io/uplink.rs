@@ -66,11 +66,7 @@ struct Setback {
 
 impl Setback {
     fn new(failure: Failure, cause: String) -> Setback {
-        Setback {
-            failure,
-            cause,
-            was_up: false,
-        }
+        Setback { failure, cause, was_up: false }
     }
 
     fn transport(error: TransportError) -> Setback {
@@ -83,10 +79,7 @@ impl Setback {
 
 /// Keeps one of the uplinks up, until the router drains.
 pub(super) async fn run(driver: Rc<Driver>, mut plans: Vec<UplinkPlan>) {
-    let mut backoffs: Vec<Backoff> = plans
-        .iter()
-        .map(|_| Backoff::new(fastrand::Rng::new()))
-        .collect();
+    let mut backoffs: Vec<Backoff> = plans.iter().map(|_| Backoff::new(fastrand::Rng::new())).collect();
     let mut told: Vec<Option<String>> = vec![None; plans.len()];
     let count = plans.len();
     let mut index = 0;
@@ -109,13 +102,7 @@ pub(super) async fn run(driver: Rc<Driver>, mut plans: Vec<UplinkPlan>) {
     }
 }
 
-fn tell(
-    driver: &Driver,
-    plan: &UplinkPlan,
-    setback: &Setback,
-    wait: Duration,
-    told: &mut Option<String>,
-) {
+fn tell(driver: &Driver, plan: &UplinkPlan, setback: &Setback, wait: Duration, told: &mut Option<String>) {
     let (uplink, cause) = (&plan.name, &setback.cause);
     let (host, port, retry_ms) = (&plan.host, plan.port, wait.as_millis() as u64);
     if told.as_ref() == Some(cause) {
@@ -127,10 +114,7 @@ fn tell(
     } else {
         tracing::warn!(%uplink, %host, port, %cause, retry_ms, "cannot link to the network, trying again until it works");
     }
-    driver.tell(Event::LinkFailed {
-        uplink: uplink.clone(),
-        cause: cause.clone(),
-    });
+    driver.tell(Event::LinkFailed { uplink: uplink.clone(), cause: cause.clone() });
     *told = Some(cause.clone());
 }
 

@@ -25,10 +25,7 @@ impl Sockets {
     pub(super) fn new(name: &str, opened: Vec<std::net::TcpListener>) -> io::Result<Sockets> {
         Ok(Sockets {
             name: name.to_owned(),
-            sockets: opened
-                .into_iter()
-                .map(TcpListener::from_std)
-                .collect::<io::Result<_>>()?,
+            sockets: opened.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?,
             short_of_files: false,
         })
     }

@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use super::accept::Sockets;
 use crate::core::ConnectionSpec;
 use crate::io::driver::{Driver, Owner};
-use crate::io::transport::Transport;
+use crate::io::transport::{Transport, TransportError};
 use crate::io::{Event, amqp_task, socket};
 
 /// From accept until AMQP is up.
@@ -33,12 +33,7 @@ pub(in crate::io) struct AmqpListenPlan {
 
 /// Accepts edges until the task is dropped.
 pub(in crate::io) async fn serve(driver: Rc<Driver>, plan: AmqpListenPlan) {
-    let AmqpListenPlan {
-        name,
-        sockets,
-        tls,
-        spec,
-    } = plan;
+    let AmqpListenPlan { name, sockets, tls, spec } = plan;
     let mut sockets = match Sockets::new(&name, sockets) {
         Ok(sockets) => sockets,
         Err(error) => {
@@ -56,13 +51,8 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, plan: AmqpListenPlan) {
         if driver.draining.get() {
             return;
         }
-        let edge = Edge {
-            listener: name.clone(),
-            peer,
-            tls: tls.clone(),
-            spec: spec.clone(),
-        };
-        tokio::task::spawn_local(edge.serve(Rc::clone(&driver), stream, permit));
+        let edge = Edge { listener: name.clone(), peer, tls: tls.clone(), spec: spec.clone() };
+        driver.spawn(edge.serve(Rc::clone(&driver), stream, permit));
     }
 }
 
@@ -75,12 +65,7 @@ struct Edge {
 
 impl Edge {
     async fn serve(self, driver: Rc<Driver>, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let Edge {
-            listener,
-            peer,
-            tls,
-            mut spec,
-        } = self;
+        let Edge { listener, peer, tls, mut spec } = self;
         let deadline = Instant::now() + SETUP_LIMIT;
         if socket::tune(&stream).is_err() {
             return;
@@ -89,14 +74,19 @@ impl Edge {
             None => Transport::plain(stream),
             Some(config) => {
                 let shaking = Transport::accept(stream, config);
-                let cause = match timeout_at(deadline.into(), shaking).await {
-                    Ok(Ok(transport)) => Ok(transport),
-                    Ok(Err(error)) => Err(error.to_string()),
-                    Err(_) => Err("it did not finish the TLS handshake in time".to_owned()),
-                };
-                match cause {
-                    Ok(transport) => transport,
-                    Err(cause) => {
+                match timeout_at(deadline.into(), shaking).await {
+                    Ok(Ok(transport)) => transport,
+                    Ok(Err(TransportError::Tls(cause))) => {
+                        tracing::warn!(%listener, %peer, %cause, "refused a client");
+                        return;
+                    }
+                    // Port scans and health checks: nobody has to act.
+                    Ok(Err(TransportError::Lost(cause))) => {
+                        tracing::debug!(%listener, %peer, %cause, "a client went away");
+                        return;
+                    }
+                    Err(_) => {
+                        let cause = "it did not finish the TLS handshake in time";
                         tracing::warn!(%listener, %peer, %cause, "refused a client");
                         return;
                     }
@@ -109,13 +99,13 @@ impl Edge {
         let ended = amqp_task::run(&driver, transport, spec, owner, deadline, permit).await;
         let cause = ended.cause;
         match ended.peer {
+            None if ended.cut_off => {
+                tracing::debug!(%listener, %peer, %cause, "a client went away");
+            }
             None => tracing::warn!(%listener, %peer, %cause, "refused a client"),
             Some(edge) => {
                 tracing::info!(%listener, %peer, edge = %edge.container, %cause, "edge gone");
-                driver.tell(Event::EdgeGone {
-                    address: peer.to_string(),
-                    cause,
-                });
+                driver.tell(Event::EdgeGone { address: peer.to_string(), cause });
             }
         }
     }

@@ -51,12 +51,7 @@ pub(in crate::io) struct BindTarget {
 
 impl BindTarget {
     fn known(&self) -> Option<Vec<SocketAddr>> {
-        self.host.is_empty().then(|| {
-            vec![SocketAddr::new(
-                IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                self.port,
-            )]
-        })
+        self.host.is_empty().then(|| vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), self.port)])
     }
 
     pub(in crate::io) async fn addresses(&self) -> Result<Vec<SocketAddr>, BindError> {
@@ -74,10 +69,7 @@ impl BindTarget {
     }
 
     fn found(&self, resolved: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, BindError> {
-        let problem = |source| BindError::Host {
-            host: self.host.clone(),
-            source,
-        };
+        let problem = |source| BindError::Host { host: self.host.clone(), source };
         let addresses = resolved.map_err(problem)?;
         if addresses.is_empty() {
             return Err(problem(io::ErrorKind::NotFound.into()));
@@ -101,10 +93,7 @@ pub(in crate::io) fn open(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, 
         match listen(address) {
             Ok(socket) => sockets.push(socket),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(BindError::Occupied {
-                    address,
-                    owner: port_owner(address),
-                });
+                return Err(BindError::Occupied { address, owner: port_owner(address) });
             }
             Err(source) => {
                 let error = BindError::System { address, source };
@@ -133,11 +122,7 @@ fn is_absent_family(error: &BindError) -> bool {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -154,42 +139,24 @@ mod tests {
         let address = taken.local_addr().unwrap();
         let error = open(&[address]).unwrap_err();
         let words = error.to_string();
-        assert!(
-            words.starts_with(&format!("{address} is in use by ")),
-            "{words}"
-        );
-        assert!(
-            words.contains(&format!("pid {}", std::process::id())),
-            "{words}"
-        );
+        assert!(words.starts_with(&format!("{address} is in use by ")), "{words}");
+        assert!(words.contains(&format!("pid {}", std::process::id())), "{words}");
     }
 
     #[test]
     fn every_interface_conflicts_with_one() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let target = BindTarget {
-            host: String::new(),
-            port,
-        };
+        let target = BindTarget { host: String::new(), port };
         let error = probe(&target.addresses_blocking().unwrap()).unwrap_err();
-        assert!(
-            matches!(error, BindError::Occupied { owner: Some(_), .. }),
-            "{error}"
-        );
+        assert!(matches!(error, BindError::Occupied { owner: Some(_), .. }), "{error}");
     }
 
     #[test]
     fn localhost_opens_one_port_on_both_families() {
-        let target = BindTarget {
-            host: "localhost".to_owned(),
-            port: 0,
-        };
+        let target = BindTarget { host: "localhost".to_owned(), port: 0 };
         let sockets = open(&target.addresses_blocking().unwrap()).unwrap();
-        let ports: Vec<u16> = sockets
-            .iter()
-            .map(|socket| socket.local_addr().unwrap().port())
-            .collect();
+        let ports: Vec<u16> = sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0));
     }
 }

@@ -49,16 +49,11 @@ fn has_socket(pid: u32, inodes: &[String]) -> bool {
     let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return false;
     };
-    files
-        .flatten()
-        .filter_map(|file| fs::read_link(file.path()).ok())
-        .any(|target| {
-            let target = target.to_string_lossy();
-            let inode = target
-                .strip_prefix("socket:[")
-                .and_then(|rest| rest.strip_suffix(']'));
-            inode.is_some_and(|inode| inodes.iter().any(|wanted| wanted == inode))
-        })
+    files.flatten().filter_map(|file| fs::read_link(file.path()).ok()).any(|target| {
+        let target = target.to_string_lossy();
+        let inode = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+        inode.is_some_and(|inode| inodes.iter().any(|wanted| wanted == inode))
+    })
 }
 
 /// The inodes of listening sockets that conflict with `address`.
@@ -72,8 +67,7 @@ fn listening_inodes(table: &str, address: SocketAddr) -> Vec<String> {
             let (host, port) = local.split_once(':')?;
             let found = parse_host(host)?;
             let same_port = u16::from_str_radix(port, 16).ok()? == address.port();
-            (*state == LISTEN && same_port && conflict(found, address.ip()))
-                .then(|| (*inode).to_owned())
+            (*state == LISTEN && same_port && conflict(found, address.ip())).then(|| (*inode).to_owned())
         })
         .collect()
 }
@@ -84,8 +78,7 @@ fn conflict(found: IpAddr, wanted: IpAddr) -> bool {
     found == wanted
         || found == dual_stack
         || wanted == dual_stack
-        || (found.is_ipv4() == wanted.is_ipv4()
-            && (found.is_unspecified() || wanted.is_unspecified()))
+        || (found.is_ipv4() == wanted.is_ipv4() && (found.is_unspecified() || wanted.is_unspecified()))
 }
 
 /// The kernel prints each 32-bit word in the machine's byte order.

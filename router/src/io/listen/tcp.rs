@@ -87,10 +87,7 @@ impl TcpListening {
     async fn open(&self) -> Result<Sockets, BindError> {
         let addresses = self.target.addresses().await?;
         let opened = open(&addresses)?;
-        Sockets::new(&self.name, opened).map_err(|source| BindError::System {
-            address: addresses[0],
-            source,
-        })
+        Sockets::new(&self.name, opened).map_err(|source| BindError::System { address: addresses[0], source })
     }
 }
 
@@ -117,18 +114,13 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, id: ListenerId, listening: 
                 accept_while_wanted(&driver, id, &listening, sockets).await;
                 *listening.state.borrow_mut() = State::Waiting;
                 tracing::info!(listener = %name, address = %listening.address, "no longer listening");
-                driver.tell(Event::NotListening {
-                    listener: name.clone(),
-                });
+                driver.tell(Event::NotListening { listener: name.clone() });
             }
             Err(error) => {
                 let cause = error.to_string();
                 if told.as_ref() != Some(&cause) {
                     tracing::warn!(listener = %name, %cause, "cannot listen, trying again each second");
-                    driver.tell(Event::ListenFailed {
-                        listener: name.clone(),
-                        cause: cause.clone(),
-                    });
+                    driver.tell(Event::ListenFailed { listener: name.clone(), cause: cause.clone() });
                     told = Some(cause.clone());
                 }
                 *listening.state.borrow_mut() = State::Failed(cause);
@@ -144,12 +136,7 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, id: ListenerId, listening: 
     }
 }
 
-async fn accept_while_wanted(
-    driver: &Rc<Driver>,
-    id: ListenerId,
-    listening: &TcpListening,
-    mut sockets: Sockets,
-) {
+async fn accept_while_wanted(driver: &Rc<Driver>, id: ListenerId, listening: &TcpListening, mut sockets: Sockets) {
     while listening.wanted.get() {
         tokio::select! {
             biased;
@@ -170,7 +157,7 @@ fn accepted(driver: &Rc<Driver>, id: ListenerId, stream: TcpStream, peer: Socket
     });
     match entered {
         Some((flow, signal)) => {
-            tokio::task::spawn_local(flow::run(Rc::clone(driver), flow, stream, signal));
+            driver.spawn(flow::run(Rc::clone(driver), flow, stream, signal));
         }
         None => socket::reset_on_drop(&stream),
     }

@@ -57,8 +57,7 @@ impl TlsFiles {
     /// The first file that cannot be used.
     pub fn load(&self) -> Result<TlsIdentity, TlsError> {
         let ca = read("CA certificate", &self.ca)?;
-        let mut identity =
-            TlsIdentity::from_named(&self.profile, (&ca, self.ca.display().to_string()))?;
+        let mut identity = TlsIdentity::from_named(&self.profile, (&ca, self.ca.display().to_string()))?;
         if let Some((certificate, key)) = &self.own {
             let chain = read("certificate", certificate)?;
             let private = read("private key", key)?;
@@ -76,11 +75,7 @@ impl TlsIdentity {
     ///
     /// # Errors
     /// The first part that cannot be used.
-    pub fn from_pem(
-        profile: &str,
-        ca: &[u8],
-        own: Option<(&[u8], &[u8])>,
-    ) -> Result<TlsIdentity, TlsError> {
+    pub fn from_pem(profile: &str, ca: &[u8], own: Option<(&[u8], &[u8])>) -> Result<TlsIdentity, TlsError> {
         let mut identity = TlsIdentity::from_named(profile, (ca, format!("ca.crt of {profile}")))?;
         if let Some((certificate, key)) = own {
             identity.own = Some(OwnCertificate::parse(
@@ -118,19 +113,13 @@ impl TlsIdentity {
         for certificate in &self.ca {
             roots
                 .add(certificate.clone())
-                .map_err(|source| TlsError::Ca {
-                    origin: self.ca_origin.clone(),
-                    reason: source.to_string(),
-                })?;
+                .map_err(|source| TlsError::Ca { origin: self.ca_origin.clone(), reason: source.to_string() })?;
         }
         Ok(Arc::new(roots))
     }
 
     pub(super) fn unusable_ca(&self, source: VerifierBuilderError) -> TlsError {
-        TlsError::Ca {
-            origin: self.ca_origin.clone(),
-            reason: source.to_string(),
-        }
+        TlsError::Ca { origin: self.ca_origin.clone(), reason: source.to_string() }
     }
 
     pub(super) fn unusable_pair(&self, source: rustls::Error) -> TlsError {
@@ -139,24 +128,15 @@ impl TlsIdentity {
             None => (self.profile.clone(), self.profile.clone()),
         };
         let reason = match source {
-            rustls::Error::InconsistentKeys(_) => {
-                "the key does not belong to the certificate".to_owned()
-            }
+            rustls::Error::InconsistentKeys(_) => "the key does not belong to the certificate".to_owned(),
             other => other.to_string(),
         };
-        TlsError::Pair {
-            certificate,
-            key,
-            reason,
-        }
+        TlsError::Pair { certificate, key, reason }
     }
 }
 
 impl OwnCertificate {
-    fn parse(
-        certificate: (&[u8], String),
-        key: (&[u8], String),
-    ) -> Result<OwnCertificate, TlsError> {
+    fn parse(certificate: (&[u8], String), key: (&[u8], String)) -> Result<OwnCertificate, TlsError> {
         let (pem, origin) = certificate;
         let (key_pem, key_origin) = key;
         let chain = certificates("certificate", pem, &origin)?;
@@ -174,34 +154,16 @@ impl OwnCertificate {
                 origin: origin.clone(),
                 reason: "its content is not an X.509 certificate".to_owned(),
             })?;
-        Ok(OwnCertificate {
-            chain,
-            key,
-            origin,
-            key_origin,
-            not_after,
-        })
+        Ok(OwnCertificate { chain, key, origin, key_origin, not_after })
     }
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read {
-        what,
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| TlsError::Read { what, path: path.to_owned(), source })
 }
 
-fn certificates(
-    what: &'static str,
-    pem: &[u8],
-    origin: &str,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let problem = |reason| TlsError::Pem {
-        what,
-        origin: origin.to_owned(),
-        reason,
-    };
+fn certificates(what: &'static str, pem: &[u8], origin: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let problem = |reason| TlsError::Pem { what, origin: origin.to_owned(), reason };
     let found = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|source| problem(pem_words(&source)))?;

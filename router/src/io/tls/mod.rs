@@ -44,13 +44,8 @@ impl Expected {
     /// # Errors
     /// When `host` is neither.
     pub fn host(host: &str, verify_hostname: bool) -> Result<Expected, TlsError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host {
-            host: host.to_owned(),
-        })?;
-        Ok(Expected {
-            name,
-            verify_hostname,
-        })
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host { host: host.to_owned() })?;
+        Ok(Expected { name, verify_hostname })
     }
 }
 
@@ -90,17 +85,12 @@ impl TlsIdentity {
     /// When the profile has no certificate, the CA cannot be used, or certificate and key do not belong together.
     pub fn server(&self, require_client: bool) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = provider();
-        let own = self.own.as_ref().ok_or_else(|| TlsError::NoCertificate {
-            profile: self.profile.clone(),
-        })?;
-        let mut verifier =
-            WebPkiClientVerifier::builder_with_provider(self.roots()?, Arc::clone(&provider));
+        let own = self.own.as_ref().ok_or_else(|| TlsError::NoCertificate { profile: self.profile.clone() })?;
+        let mut verifier = WebPkiClientVerifier::builder_with_provider(self.roots()?, Arc::clone(&provider));
         if !require_client {
             verifier = verifier.allow_unauthenticated();
         }
-        let verifier = verifier
-            .build()
-            .map_err(|source| self.unusable_ca(source))?;
+        let verifier = verifier.build().map_err(|source| self.unusable_ca(source))?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(VERSIONS)
             .map_err(TlsError::Setup)?

@@ -21,10 +21,7 @@ pub(super) struct NetworkServerVerifier {
 
 impl NetworkServerVerifier {
     pub(super) fn new(chain: Arc<WebPkiServerVerifier>, verify_hostname: bool) -> Self {
-        Self {
-            chain,
-            verify_hostname,
-        }
+        Self { chain, verify_hostname }
     }
 }
 
@@ -37,13 +34,7 @@ impl ServerCertVerifier for NetworkServerVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let checked = self.chain.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
+        let checked = self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match checked {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -88,7 +79,9 @@ fn has_address_as_dns_name(certificate: &CertificateDer<'_>, expected: &ServerNa
     let Ok(Some(names)) = certificate.subject_alternative_name() else {
         return false;
     };
-    names.value.general_names.iter().any(|name| {
-        matches!(name, GeneralName::DNSName(text) if text.parse::<IpAddr>() == Ok(address))
-    })
+    names
+        .value
+        .general_names
+        .iter()
+        .any(|name| matches!(name, GeneralName::DNSName(text) if text.parse::<IpAddr>() == Ok(address)))
 }

@@ -24,9 +24,9 @@ pub fn refusal_words(error: &Error, refusal: Refusal) -> String {
         Error::NoCertificatesPresented => "the client presented no certificate".to_owned(),
         Error::InvalidCertificate(problem) => certificate_words(problem, whose),
         Error::AlertReceived(alert) => alert_words(*alert),
-        Error::InvalidMessage(
-            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) => "the other end does not speak TLS".to_owned(),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
+            "the other end does not speak TLS".to_owned()
+        }
         Error::PeerIncompatible(
             PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::SupportedVersionsExtensionRequired
@@ -54,19 +54,9 @@ fn certificate_words(problem: &CertificateError, whose: &str) -> String {
             Timestamp::from_unix(i64::try_from(not_before.as_secs()).unwrap_or(i64::MAX))
         ),
         CertificateError::NotValidForName => format!("{whose} is for another host name"),
-        CertificateError::NotValidForNameContext {
-            expected,
-            presented,
-        } => {
-            let names = if presented.is_empty() {
-                "no name".to_owned()
-            } else {
-                presented.join(", ")
-            };
-            format!(
-                "{whose} is for another host name: it has {names}, expected is {}",
-                expected.to_str()
-            )
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names = if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") };
+            format!("{whose} is for another host name: it has {names}, expected is {}", expected.to_str())
         }
         CertificateError::Revoked => format!("{whose} is revoked"),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
@@ -86,21 +76,15 @@ fn alert_words(alert: AlertDescription) -> String {
         AlertDescription::UnknownCA | AlertDescription::DecryptError => {
             "the other end refuses our certificate: signed by a CA that it does not know".to_owned()
         }
-        AlertDescription::CertificateExpired => {
-            "the other end refuses our certificate: it says expired".to_owned()
-        }
-        AlertDescription::CertificateRevoked => {
-            "the other end refuses our certificate: it says revoked".to_owned()
-        }
+        AlertDescription::CertificateExpired => "the other end refuses our certificate: it says expired".to_owned(),
+        AlertDescription::CertificateRevoked => "the other end refuses our certificate: it says revoked".to_owned(),
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateUnknown
         | AlertDescription::AccessDenied => {
             format!("the other end refuses our certificate ({alert:?})")
         }
-        AlertDescription::ProtocolVersion => {
-            "the other end offers neither TLS 1.3 nor 1.2".to_owned()
-        }
+        AlertDescription::ProtocolVersion => "the other end offers neither TLS 1.3 nor 1.2".to_owned(),
         other => format!("the other end ended TLS with the alert {other:?}"),
     }
 }

@@ -1,0 +1,97 @@
+//! The orderly end: nothing new, what runs may finish, AMQP says goodbye.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::driver::Driver;
+use super::signal::Signal;
+
+/// How often the drain looks.
+const LOOK: Duration = Duration::from_millis(20);
+/// Time for AMQP's close and its answer.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+/// Time for the sockets of cut connections to be dropped and logged.
+const CUT_LIMIT: Duration = Duration::from_millis(500);
+
+/// What a drain left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// TCP connections that were still open at the deadline and were cut.
+    pub cut: usize,
+}
+
+/// A drain under way.
+#[derive(Debug)]
+pub(super) struct Drain {
+    deadline: Cell<Instant>,
+    done: Cell<Option<Drained>>,
+    pub(super) finished: Signal,
+}
+
+impl Drain {
+    pub(super) fn new(deadline: Instant) -> Drain {
+        Drain { deadline: Cell::new(deadline), done: Cell::new(None), finished: Signal::default() }
+    }
+
+    /// A second wish can only make it shorter.
+    pub(super) fn hasten(&self, deadline: Instant) {
+        self.deadline.set(self.deadline.get().min(deadline));
+    }
+
+    pub(super) fn outcome(&self) -> Option<Drained> {
+        self.done.get()
+    }
+
+    /// Carries the drain out, then sets `finished`.
+    pub(super) async fn run(self: Rc<Self>, driver: Rc<Driver>) {
+        driver.draining.set(true);
+        close_services(&driver);
+        while driver.open_flows() > 0 && Instant::now() < self.deadline.get() {
+            sleep(LOOK).await;
+        }
+        let cut = driver.open_flows();
+        if cut > 0 {
+            tracing::warn!(connections = cut, "connections are still open and are cut now");
+        }
+        let connections: Vec<_> = driver.connections.borrow().keys().collect();
+        driver.core(|router, _| {
+            for conn in connections {
+                router.close_connection(conn);
+            }
+        });
+        until(CLOSE_LIMIT, || driver.connections.borrow().is_empty()).await;
+        until(CUT_LIMIT, || driver.open_flows() == 0).await;
+        self.done.set(Some(Drained { cut }));
+        self.finished.set();
+    }
+}
+
+/// Status goes on showing them; their ports close and the network sends nothing new.
+fn close_services(driver: &Rc<Driver>) {
+    let listeners: Vec<_> = {
+        let listeners = driver.listeners.borrow();
+        listeners.iter().map(|(id, l)| (id, Rc::clone(l))).collect()
+    };
+    let connectors: Vec<_> = driver.connectors.borrow().keys().collect();
+    driver.core(|router, _| {
+        for (id, _) in &listeners {
+            router.remove_listener(*id);
+        }
+        for id in connectors {
+            router.remove_connector(id);
+        }
+    });
+    for (_, listening) in listeners {
+        listening.remove();
+    }
+}
+
+async fn until(limit: Duration, reached: impl Fn() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !reached() && Instant::now() < deadline {
+        sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,134 @@
+//! Adding and removing services while the router runs, and its status.
+
+use std::rc::Rc;
+
+use super::driver::{ConnectorEntry, Driver, Owner, Service};
+use super::listen::{TcpListening, serve_tcp};
+use super::plan::{ConnectorPlan, ListenerPlan};
+use super::problem::ServiceError;
+use super::status::{ConnectorStatus, EdgeStatus, RouterStatus};
+use crate::core::{Mode, Settings};
+
+/// Kinds, as the configuration names them.
+const LISTENER: &str = "tcpListener";
+const CONNECTOR: &str = "tcpConnector";
+
+impl Driver {
+    /// Adds a listener; its port opens when the core says so.
+    pub(super) fn add_listener(self: &Rc<Self>, plan: ListenerPlan) -> Result<(), ServiceError> {
+        let name = plan.spec.name.clone();
+        let listeners = &self.listeners;
+        if listeners.borrow().values().any(|l| l.name == name) {
+            let kind = LISTENER;
+            return Err(ServiceError::Exists { kind, name });
+        }
+        let address = plan.spec.address.clone();
+        let listening = Rc::new(TcpListening::new(name, address, plan.target));
+        // Known before the core's actions are carried out: the first may be to open the port.
+        let id = self.core(|router, _| {
+            let id = router.add_listener(plan.spec);
+            listeners.borrow_mut().insert(id, Rc::clone(&listening));
+            id
+        });
+        self.spawn(serve_tcp(Rc::clone(self), id, listening));
+        Ok(())
+    }
+
+    /// Removes a listener: its port closes, its connections go on.
+    pub(super) fn remove_listener(self: &Rc<Self>, name: &str) -> Result<(), ServiceError> {
+        let found = self
+            .listeners
+            .borrow()
+            .iter()
+            .find_map(|(id, listening)| (listening.name == name).then(|| (id, Rc::clone(listening))));
+        let Some((id, listening)) = found else {
+            return Err(ServiceError::Unknown { kind: LISTENER, name: name.to_owned() });
+        };
+        self.core(|router, _| router.remove_listener(id));
+        listening.remove();
+        self.listeners.borrow_mut().remove(id);
+        Ok(())
+    }
+
+    /// Adds a connector and announces its address.
+    pub(super) fn add_connector(self: &Rc<Self>, plan: ConnectorPlan) -> Result<(), ServiceError> {
+        let name = plan.spec.name.clone();
+        let connectors = &self.connectors;
+        if connectors.borrow().values().any(|c| c.name == name) {
+            let kind = CONNECTOR;
+            return Err(ServiceError::Exists { kind, name });
+        }
+        let entry = Rc::new(ConnectorEntry {
+            name,
+            address: plan.spec.address.clone(),
+            host: plan.spec.host.clone(),
+            port: plan.port,
+            last_error: None.into(),
+        });
+        self.core(|router, _| {
+            let id = router.add_connector(plan.spec);
+            connectors.borrow_mut().insert(id, entry);
+        });
+        Ok(())
+    }
+
+    /// Withdraws a connector: no new connections come, open ones go on.
+    pub(super) fn remove_connector(self: &Rc<Self>, name: &str) -> Result<(), ServiceError> {
+        let found = self.connectors.borrow().iter().find_map(|(id, entry)| (entry.name == name).then_some(id));
+        let Some(id) = found else {
+            return Err(ServiceError::Unknown { kind: CONNECTOR, name: name.to_owned() });
+        };
+        self.core(|router, _| router.remove_connector(id));
+        self.connectors.borrow_mut().remove(id);
+        Ok(())
+    }
+
+    /// All that is known now.
+    pub(super) fn status(self: &Rc<Self>, settings: &Settings) -> RouterStatus {
+        let open = |service| {
+            let flows = self.flows.borrow();
+            flows.values().filter(|f| f.service == service).count()
+        };
+        let listeners = self.listeners.borrow();
+        let connectors = self.connectors.borrow();
+        RouterStatus {
+            id: settings.id.clone(),
+            mode: match settings.mode {
+                Mode::Edge => "edge",
+                Mode::Hub => "hub",
+            },
+            draining: self.draining.get(),
+            uplinks: self.uplinks.status(),
+            listeners: listeners.iter().map(|(id, listening)| listening.status(open(Service::Listener(id)))).collect(),
+            connectors: connectors
+                .iter()
+                .map(|(id, entry)| ConnectorStatus {
+                    name: entry.name.clone(),
+                    address: entry.address.clone(),
+                    host: entry.host.clone(),
+                    port: entry.port,
+                    open_flows: open(Service::Connector(id)),
+                    last_error: entry.last_error.borrow().clone(),
+                })
+                .collect(),
+            edges: self.edges(),
+            totals: self.totals.status(self.flows.borrow().len()),
+        }
+    }
+
+    fn edges(&self) -> Vec<EdgeStatus> {
+        let connections = self.connections.borrow();
+        connections
+            .values()
+            .filter_map(|entry| match (&entry.owner, &entry.peer) {
+                (Owner::Edge(peer), Some(identity)) => Some(EdgeStatus {
+                    container: identity.container.clone(),
+                    version: identity.version.clone(),
+                    peer: peer.clone(),
+                    since: entry.since,
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+}

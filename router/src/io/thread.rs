@@ -1,0 +1,214 @@
+//! The router thread: starts the tasks of a plan and answers commands until the end.
+
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, LocalSet};
+
+use super::Timestamp;
+use super::drain::{Drain, Drained};
+use super::driver::Driver;
+use super::event::Event;
+use super::handle::{Answer, Command, Ending};
+use super::listen::{probe, serve_amqp};
+use super::plan::{ListenerPlan, Plan};
+use super::problem::{ServiceError, StartProblem};
+use super::status::{UplinkBoard, UplinkState, UplinkStatus};
+use super::uplink::{self, UplinkPlan};
+use crate::core::{Router, Settings};
+
+/// Names are resolved on helper threads; more than this many wait in line.
+const RESOLVER_THREADS: usize = 4;
+
+/// The ends of the handle's channels.
+pub(super) struct Channels {
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) ending: watch::Sender<Option<Ending>>,
+}
+
+/// The body of the thread. `started` hears whether it runs.
+pub(super) fn run(plan: Plan, channels: Channels, started: std::sync::mpsc::SyncSender<io::Result<()>>) {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVER_THREADS).build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // The starter waits for exactly this.
+            let _ = started.send(Err(error));
+            return;
+        }
+    };
+    let Channels { commands, events, ending } = channels;
+    let tasks = LocalSet::new();
+    let outcome = tasks.block_on(&runtime, async {
+        let thread = RouterThread::start(plan, events);
+        let _ = started.send(Ok(()));
+        thread.serve(commands).await
+    });
+    // Every task ends here; a name that is being resolved is not waited for.
+    drop(tasks);
+    runtime.shutdown_background();
+    let (answers, drained) = match outcome {
+        Ok((answers, drained)) => {
+            ending.send_replace(Some(Ending::Drained));
+            (answers, drained)
+        }
+        Err(cause) => {
+            tracing::error!(%cause, "the router has failed");
+            ending.send_replace(Some(Ending::Failed(cause)));
+            return;
+        }
+    };
+    for answer in answers {
+        // Whoever asked may be gone.
+        let _ = answer.send(drained);
+    }
+}
+
+struct RouterThread {
+    driver: Rc<Driver>,
+    settings: Settings,
+    /// Ports that edges link to; they close when a drain begins.
+    doors: Vec<JoinHandle<()>>,
+    drain: Option<Rc<Drain>>,
+    drain_answers: Vec<oneshot::Sender<Drained>>,
+}
+
+type Served = Result<(Vec<oneshot::Sender<Drained>>, Drained), String>;
+
+impl RouterThread {
+    fn start(plan: Plan, events: broadcast::Sender<Event>) -> RouterThread {
+        let settings = plan.settings;
+        let board = UplinkBoard::new(plan.uplinks.iter().map(first_status).collect());
+        let driver = Driver::new(Router::new(settings.clone()), board, events);
+        for text in plan.warnings {
+            tracing::warn!("{text}");
+        }
+        // Names are unique in a checked configuration; a double would be told here.
+        let connectors = plan.connectors.into_iter();
+        let listeners = plan.listeners.into_iter();
+        let added = connectors
+            .map(|connector| driver.add_connector(connector))
+            .chain(listeners.map(|listener| driver.add_listener(listener)));
+        for error in added.filter_map(Result::err) {
+            tracing::warn!(%error, "a service is left out");
+        }
+        let doors =
+            plan.amqp.into_iter().map(|listener| driver.spawn(serve_amqp(Rc::clone(&driver), listener))).collect();
+        if !plan.uplinks.is_empty() {
+            driver.spawn(uplink::run(Rc::clone(&driver), plan.uplinks));
+        }
+        RouterThread { driver, settings, doors, drain: None, drain_answers: Vec::new() }
+    }
+
+    async fn serve(mut self, mut commands: mpsc::Receiver<Command>) -> Served {
+        let mut handles_left = true;
+        loop {
+            let drain = self.drain.clone();
+            tokio::select! {
+                biased;
+                () = self.driver.broken.wait() => {
+                    return Err("a task of the router panicked".to_owned());
+                }
+                () = finished(drain.as_deref()) => {
+                    let drained = drain.and_then(|drain| drain.outcome());
+                    return Ok((self.drain_answers, drained.unwrap_or(Drained { cut: 0 })));
+                }
+                command = commands.recv(), if handles_left => match command {
+                    Some(command) => self.obey(command),
+                    None => {
+                        handles_left = false;
+                        self.begin_drain(Duration::ZERO);
+                    }
+                },
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Status(answer) => {
+                // Whoever asked may be gone, here and below.
+                let _ = answer.send(self.driver.status(&self.settings));
+            }
+            Command::AddListener(listener, answer) => self.add_listener(listener, answer),
+            Command::RemoveListener(name, answer) => {
+                self.change(answer, |driver| driver.remove_listener(&name));
+            }
+            Command::AddConnector(connector, answer) => {
+                self.change(answer, |driver| driver.add_connector(connector));
+            }
+            Command::RemoveConnector(name, answer) => {
+                self.change(answer, |driver| driver.remove_connector(&name));
+            }
+            Command::Drain(limit, answer) => {
+                self.drain_answers.push(answer);
+                self.begin_drain(limit);
+            }
+        }
+    }
+
+    fn change(&self, answer: Answer, change: impl FnOnce(&Rc<Driver>) -> Result<(), ServiceError>) {
+        let outcome = if self.driver.draining.get() { Err(ServiceError::Stopped) } else { change(&self.driver) };
+        let _ = answer.send(outcome);
+    }
+
+    /// The port is tried before the listener is added; its host may have to be resolved, which must not stop the router.
+    fn add_listener(&self, listener: ListenerPlan, answer: Answer) {
+        let driver = Rc::clone(&self.driver);
+        self.driver.spawn(async move {
+            let free = match listener.target.addresses().await {
+                Ok(addresses) => probe(&addresses),
+                Err(error) => Err(error),
+            };
+            let outcome = match free {
+                Err(source) => Err(ServiceError::Problem(StartProblem::Bind {
+                    entity: format!("tcpListener {}", listener.spec.name),
+                    source,
+                })),
+                Ok(()) if driver.draining.get() => Err(ServiceError::Stopped),
+                Ok(()) => driver.add_listener(listener),
+            };
+            let _ = answer.send(outcome);
+        });
+    }
+
+    fn begin_drain(&mut self, limit: Duration) {
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or(now);
+        if let Some(drain) = &self.drain {
+            drain.hasten(deadline);
+            return;
+        }
+        for door in self.doors.drain(..) {
+            door.abort();
+        }
+        let drain = Rc::new(Drain::new(deadline));
+        self.driver.spawn(Rc::clone(&drain).run(Rc::clone(&self.driver)));
+        self.drain = Some(drain);
+    }
+}
+
+async fn finished(drain: Option<&Drain>) {
+    match drain {
+        Some(drain) => drain.finished.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn first_status(plan: &UplinkPlan) -> UplinkStatus {
+    UplinkStatus {
+        name: plan.name.clone(),
+        host: plan.host.clone(),
+        port: plan.port,
+        state: UplinkState::Down,
+        since: Timestamp::now(),
+        peer: None,
+        last_error: None,
+        attempts: 0,
+        certificate_not_after: plan.tls.as_ref().and_then(|tls| tls.not_after),
+    }
+}
