@@ -24,8 +24,9 @@ pub const PRIVATE_DIR: u32 = 0o700;
 /// Writes `bytes` to `path` as a 0600 file, in one step: readers see the old content or the new.
 ///
 /// A temporary file beside it, created 0600 and never widened, is written, flushed to the disk and
-/// renamed into place. A symbolic link at `path` is replaced, not followed. On failure `path` is as
-/// it was and no temporary file stays; one left by a crash goes at the next write to the same path.
+/// renamed into place. A symbolic link at `path` is replaced, not followed. On failure no temporary
+/// file stays and `path` is as it was, unless all that failed was the flush of the directory after
+/// the rename. A temporary file left by a crash goes at the next write to the same path.
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     StagedFile::create(path, bytes)?.put_in_place()
 }

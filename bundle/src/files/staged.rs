@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
+use nix::unistd::Uid;
 
 use super::fault::failed;
 use super::{FileError, PRIVATE_DIR, SECRET_FILE, parent_of, sync_dir};
@@ -145,13 +146,23 @@ fn sweep(dir: &Path, name: &OsStr) {
             continue;
         }
         let path = entry.path();
-        let Ok(leftover) = File::open(&path) else {
+        let Some(leftover) = open_leftover(&path) else {
             continue;
         };
         if leftover.try_lock().is_ok() {
             remove(&path);
         }
     }
+}
+
+/// Opens what may be a crash's leavings: a file or directory of this user's, and nothing else that
+/// somebody may have put under such a name in a directory that others write to as well.
+fn open_leftover(path: &Path) -> Option<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let leftover = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).ok()?;
+    let found = leftover.metadata().ok()?;
+    let ours = found.uid() == Uid::effective().as_raw() && (found.is_file() || found.is_dir());
+    ours.then_some(leftover)
 }
 
 /// Whether a file is called PREFIX, digits, a dot, digits, `.tmp`.
@@ -270,5 +281,23 @@ mod tests {
         alive.put_in_place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"at work");
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn pipes_links_and_other_users_files_are_not_swept() {
+        let place = tempfile::tempdir().unwrap();
+        let name = |count: u32| place.path().join(format!(".token.yaml.4000000000.{count}.tmp"));
+        let target = place.path().join("target");
+        fs::write(&target, "").unwrap();
+        std::os::unix::fs::symlink(&target, name(1)).unwrap();
+        nix::unistd::mkfifo(&name(2), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::write(name(3), "").unwrap();
+        // Only root can give a file away.
+        let foreign = std::os::unix::fs::chown(name(3), Some(4321), None).is_ok();
+
+        super::super::write_secret(&place.path().join("token.yaml"), b"x").unwrap();
+        assert!(fs::symlink_metadata(name(1)).is_ok());
+        assert!(fs::symlink_metadata(name(2)).is_ok());
+        assert_eq!(fs::symlink_metadata(name(3)).is_ok(), foreign);
     }
 }
