@@ -155,19 +155,25 @@ fn a_refused_target_closes_the_client_and_says_why() {
 #[test]
 fn bulk_both_ways_at_once_is_in_order_and_whole() {
     each_whole(|mut n| {
-        const LEN: usize = 24 << 20;
-        let client = n.world.client(n.client_edge, n.listener);
-        n.world.run();
-        let server = n.world.server(n.server_edge);
+        // Enough streams to fill every output to its limit: then each side must still read, or both wait for ever.
+        const STREAMS: usize = 12;
+        const LEN: usize = 3 << 20;
+        let clients: Vec<FlowId> = (0..STREAMS).map(|_| n.world.client(n.client_edge, n.listener)).collect();
+        let servers = n.world.nodes[n.server_edge].servers.clone();
         let (up, down) = (pattern(LEN, 1), pattern(LEN, 2));
-        n.world.socket(n.client_edge, client).to_send = up.clone();
-        n.world.socket(n.client_edge, client).finish = true;
-        n.world.socket(n.server_edge, server).to_send = down.clone();
-        n.world.socket(n.server_edge, server).finish = true;
+        for (client, server) in clients.iter().zip(&servers) {
+            let (client, server) = (*client, *server);
+            n.world.socket(n.client_edge, client).to_send = up.clone();
+            n.world.socket(n.client_edge, client).finish = true;
+            n.world.socket(n.server_edge, server).to_send = down.clone();
+            n.world.socket(n.server_edge, server).finish = true;
+        }
         n.world.run();
-        assert!(n.world.socket(n.server_edge, server).received == up);
-        assert!(n.world.socket(n.client_edge, client).received == down);
-        assert_eq!(n.world.socket(n.client_edge, client).closed, Some(CloseKind::Done));
+        for (client, server) in clients.iter().zip(&servers) {
+            assert!(n.world.socket(n.server_edge, *server).received == up);
+            assert!(n.world.socket(n.client_edge, *client).received == down);
+            assert_eq!(n.world.socket(n.client_edge, *client).closed, Some(CloseKind::Done));
+        }
     });
 }
 

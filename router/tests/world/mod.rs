@@ -36,6 +36,9 @@ pub(crate) struct Node {
     pub(crate) servers: Vec<FlowId>,
 }
 
+/// What the sockets' buffers of one direction hold.
+const CAPACITY: usize = 64 * 1024;
+
 struct Wire {
     ends: [(usize, ConnId); 2],
     /// Bytes on the way towards end 0 and end 1.
@@ -298,17 +301,19 @@ impl World {
             let (source, source_conn) = wire.ends[from];
             let (target, target_conn) = wire.ends[1 - from];
             let output = self.nodes[source].router.output(source_conn);
-            let n = output.len().min(chunk);
+            let n = output.len().min(chunk).min(CAPACITY.saturating_sub(wire.buffers[1 - from].len()));
             let piece = output[..n].to_vec();
             if n > 0 {
                 self.nodes[source].router.consume_output(source_conn, n, now);
                 wire.buffers[1 - from].extend_from_slice(&piece);
                 moved = true;
             }
+            // A reader that takes no more leaves the bytes in the wire, as a socket's buffer would.
             let buffer = &mut wire.buffers[1 - from];
-            if !buffer.is_empty() && n > 0 && self.nodes[target].router.wants_input(target_conn) {
+            if !buffer.is_empty() && self.nodes[target].router.wants_input(target_conn) {
                 let used = self.nodes[target].router.handle_input(target_conn, buffer, now);
                 buffer.drain(..used);
+                moved |= used > 0;
             }
         }
         moved
