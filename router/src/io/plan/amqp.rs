@@ -1,0 +1,149 @@
+//! AMQP connections: `connector` and `listener`.
+
+use std::time::Duration;
+
+use moorline_definition::router_config::{Connector, Listener, Role, RouterMode};
+
+use super::bridges::{port, target_port};
+use super::profiles::uplink_tls;
+use super::{Check, StartProblem};
+use crate::core::{ConnRole, ConnectionSpec};
+use crate::io::listen::{AmqpListenPlan, BindTarget};
+use crate::io::uplink::UplinkPlan;
+
+const DEFAULT_MAX_FRAME_SIZE: u32 = 16_384;
+const DEFAULT_MAX_SESSION_FRAMES: u32 = 640;
+const DEFAULT_IDLE_TIMEOUT: u32 = 16;
+/// Stands for "never": the core adds it to moments.
+const NO_IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl<'a> Check<'a> {
+    pub(super) fn uplinks(&mut self) -> Vec<UplinkPlan> {
+        let config = self.config;
+        let mut plans = Vec::new();
+        for connector in &config.connectors {
+            if connector.role == Role::Edge && config.router.mode == RouterMode::Edge {
+                plans.extend(self.uplink(connector));
+            } else {
+                self.warnings.push(format!(
+                    "connector {}: the embedded router connects edges to a network and nothing else; this one is left out",
+                    connector.name
+                ));
+            }
+        }
+        plans
+    }
+
+    fn uplink(&mut self, connector: &'a Connector) -> Option<UplinkPlan> {
+        let entity = format!("connector {}", connector.name);
+        let checked = port(&entity, &connector.port).and_then(|port| target_port(&entity, port));
+        let port = match checked {
+            Ok(port) => Some(port),
+            Err(problem) => self.fail(problem),
+        };
+        let host = match connector.host.as_str() {
+            "" => "127.0.0.1",
+            host => host,
+        };
+        let profile = connector.ssl_profile.as_deref().filter(|p| !p.is_empty());
+        let tls = match profile {
+            None => None,
+            Some(profile) => {
+                let loaded = self.identity(&entity, profile)?;
+                let verify = connector.verify_hostname.unwrap_or(true);
+                match uplink_tls(&loaded, host, verify) {
+                    Ok(tls) => Some(tls),
+                    Err(source) => return self.fail(StartProblem::Tls { entity, source }),
+                }
+            }
+        };
+        Some(UplinkPlan {
+            name: connector.name.clone(),
+            host: host.to_owned(),
+            port: port?,
+            spec: ConnectionSpec {
+                role: ConnRole::Uplink,
+                label: connector.name.clone(),
+                hostname: Some(host.to_owned()),
+                max_frame_size: connector.max_frame_size.unwrap_or(DEFAULT_MAX_FRAME_SIZE),
+                max_session_frames: connector.max_session_frames.unwrap_or(DEFAULT_MAX_SESSION_FRAMES),
+                idle_timeout: idle_timeout(connector.idle_timeout_seconds),
+                external: tls.as_ref().is_some_and(|tls| tls.files.own.is_some()),
+            },
+            tls,
+        })
+    }
+
+    pub(super) fn amqp_listeners(&mut self) -> Vec<(String, BindTarget, AmqpListenPlan)> {
+        let config = self.config;
+        let mut plans = Vec::new();
+        for listener in &config.listeners {
+            let name = &listener.name;
+            let unserved = if listener.http == Some(true) {
+                Some("health, metrics and console over HTTP are not served")
+            } else if listener.role == Role::Normal {
+                Some("AMQP clients on it are not served")
+            } else if listener.role != Role::Edge {
+                Some("its role is not served")
+            } else if config.router.mode == RouterMode::Edge {
+                Some("an edge accepts no edges")
+            } else {
+                None
+            };
+            match unserved {
+                Some(why) => {
+                    self.warnings.push(format!("listener {name} is not opened: {why} by the embedded router yet"))
+                }
+                None => plans.extend(self.amqp_listener(listener)),
+            }
+        }
+        plans
+    }
+
+    fn amqp_listener(&mut self, listener: &'a Listener) -> Option<(String, BindTarget, AmqpListenPlan)> {
+        let entity = format!("listener {}", listener.name);
+        let mechanisms = listener.sasl_mechanisms.as_deref().unwrap_or_default();
+        let only_external = mechanisms.split_whitespace().eq(["EXTERNAL"]);
+        let require_client = listener.authenticate_peer == Some(true) || only_external;
+        let profile = listener.ssl_profile.as_deref().filter(|p| !p.is_empty());
+        let tls = match profile {
+            None if require_client => {
+                return self.fail(StartProblem::Unsupported {
+                    entity,
+                    what: "clients can prove who they are only with certificates: it needs an sslProfile".to_owned(),
+                });
+            }
+            None => None,
+            Some(profile) => {
+                let loaded = self.identity(&entity, profile)?;
+                match loaded.1.server(require_client) {
+                    Ok(config) => Some(config),
+                    Err(source) => return self.fail(StartProblem::Tls { entity, source }),
+                }
+            }
+        };
+        let target = BindTarget { host: listener.host.clone().unwrap_or_default(), port: listener.port };
+        let plan = AmqpListenPlan {
+            name: listener.name.clone(),
+            sockets: Vec::new(),
+            tls,
+            spec: ConnectionSpec {
+                role: ConnRole::Edge,
+                label: String::new(),
+                hostname: None,
+                max_frame_size: listener.max_frame_size.unwrap_or(DEFAULT_MAX_FRAME_SIZE),
+                max_session_frames: listener.max_session_frames.unwrap_or(DEFAULT_MAX_SESSION_FRAMES),
+                idle_timeout: idle_timeout(listener.idle_timeout_seconds),
+                external: false,
+            },
+        };
+        Some((entity, target, plan))
+    }
+}
+
+fn idle_timeout(seconds: Option<u32>) -> Duration {
+    match seconds.unwrap_or(DEFAULT_IDLE_TIMEOUT) {
+        0 => NO_IDLE_TIMEOUT,
+        seconds => Duration::from_secs(u64::from(seconds)),
+    }
+}

@@ -1,0 +1,178 @@
+//! A router configuration, checked and turned into what the driver runs.
+
+mod amqp;
+mod bridges;
+mod profiles;
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+
+use moorline_definition::router_config::{RouterConfig, RouterMode};
+
+pub(super) use bridges::{connector_plan, listener_plan};
+
+use super::listen::{AmqpListenPlan, BindError, BindTarget, open};
+use super::problem::StartProblem;
+use super::tls::{TlsFiles, TlsIdentity};
+use super::uplink::UplinkPlan;
+use crate::core::{ConnectorSpec, ListenerSpec, Mode, Settings};
+
+/// What the router thread runs. Ports of AMQP listeners are open, those of services are only known to be free.
+pub(super) struct Plan {
+    pub(super) settings: Settings,
+    pub(super) uplinks: Vec<UplinkPlan>,
+    pub(super) amqp: Vec<AmqpListenPlan>,
+    pub(super) listeners: Vec<ListenerPlan>,
+    pub(super) connectors: Vec<ConnectorPlan>,
+    /// What the configuration asks for and this router does not do.
+    pub(super) warnings: Vec<String>,
+}
+
+/// A `tcpListener`, checked.
+pub(super) struct ListenerPlan {
+    pub(super) spec: ListenerSpec,
+    pub(super) target: BindTarget,
+}
+
+/// A `tcpConnector`, checked.
+pub(super) struct ConnectorPlan {
+    pub(super) spec: ConnectorSpec,
+    pub(super) port: u16,
+}
+
+/// Checks everything; opens ports only when all is well.
+pub(super) fn plan(config: &RouterConfig, version: &str) -> Result<Plan, Vec<StartProblem>> {
+    let mut check = Check::new(config);
+    let uplinks = check.uplinks();
+    let amqp = check.amqp_listeners();
+    let listeners = check.keep(config.tcp_listeners.iter().map(listener_plan));
+    let connectors = check.keep(config.tcp_connectors.iter().map(connector_plan));
+    check.unserved();
+    for listener in &listeners {
+        let entity = format!("tcpListener {}", listener.spec.name);
+        // Held until all are open, so that two entities with one port are found. Dropped with `check`.
+        if let Some(sockets) = check.open(&entity, &listener.target) {
+            check.probes.extend(sockets);
+        }
+    }
+    let mut opened = Vec::with_capacity(amqp.len());
+    for (entity, target, plan) in amqp {
+        if let Some(sockets) = check.open(&entity, &target) {
+            opened.push(AmqpListenPlan { sockets, ..plan });
+        }
+    }
+    if config.router.id.is_empty() {
+        check.problems.push(StartProblem::NoId);
+    }
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    Ok(Plan {
+        settings: settings(config, version),
+        uplinks,
+        amqp: opened,
+        listeners,
+        connectors,
+        warnings: check.warnings,
+    })
+}
+
+fn settings(config: &RouterConfig, version: &str) -> Settings {
+    Settings {
+        id: config.router.id.clone(),
+        mode: match config.router.mode {
+            RouterMode::Edge => Mode::Edge,
+            RouterMode::Interior => Mode::Hub,
+        },
+        seed: fastrand::u64(..),
+        version: version.to_owned(),
+        multicast_prefixes: config
+            .addresses
+            .iter()
+            .filter(|address| address.distribution == "multicast")
+            .map(|address| address.prefix.clone())
+            .collect(),
+    }
+}
+
+/// What was found so far.
+struct Check<'a> {
+    config: &'a RouterConfig,
+    identities: HashMap<&'a str, Option<Rc<(TlsFiles, TlsIdentity)>>>,
+    held: Vec<(SocketAddr, String)>,
+    probes: Vec<TcpListener>,
+    problems: Vec<StartProblem>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Check<'a> {
+    fn new(config: &'a RouterConfig) -> Check<'a> {
+        Check {
+            config,
+            identities: HashMap::new(),
+            held: Vec::new(),
+            probes: Vec::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The good ones; the others become problems.
+    fn keep<T>(&mut self, results: impl Iterator<Item = Result<T, StartProblem>>) -> Vec<T> {
+        results.filter_map(|result| result.map_err(|problem| self.problems.push(problem)).ok()).collect()
+    }
+
+    fn fail<T>(&mut self, problem: StartProblem) -> Option<T> {
+        self.problems.push(problem);
+        None
+    }
+
+    fn unserved(&mut self) {
+        let http = [("httpConnector", &self.config.http_connectors), ("httpListener", &self.config.http_listeners)];
+        for (kind, bridges) in http {
+            for bridge in bridges {
+                self.warnings.push(format!(
+                    "{kind} {} is left out: the embedded router does not carry http or http2 yet; use tcp or skrouterd",
+                    bridge.name
+                ));
+            }
+        }
+        for entity in &self.config.unknown {
+            self.warnings
+                .push(format!("an entity of kind {} is left out: the embedded router does not know it", entity.kind));
+        }
+    }
+
+    fn open(&mut self, entity: &str, target: &BindTarget) -> Option<Vec<TcpListener>> {
+        let opened = target.addresses_blocking().and_then(|found| open(&found));
+        match opened {
+            Ok(sockets) => {
+                let addresses = sockets.iter().filter_map(|s| s.local_addr().ok());
+                self.held.extend(addresses.map(|address| (address, entity.to_owned())));
+                Some(sockets)
+            }
+            Err(source) => {
+                let problem = match self.same_port(&source) {
+                    Some((address, other)) => StartProblem::SamePort { entity: entity.to_owned(), address, other },
+                    None => StartProblem::Bind { entity: entity.to_owned(), source },
+                };
+                self.fail(problem)
+            }
+        }
+    }
+
+    fn same_port(&self, error: &BindError) -> Option<(SocketAddr, String)> {
+        let BindError::Occupied { address, owner } = error else {
+            return None;
+        };
+        if owner.as_ref().is_some_and(|o| o.pid != std::process::id()) {
+            return None;
+        }
+        let other = self.held.iter().find(|(held, _)| {
+            held.port() == address.port()
+                && (held.ip() == address.ip() || held.ip().is_unspecified() || address.ip().is_unspecified())
+        });
+        other.map(|(_, other)| (*address, other.clone()))
+    }
+}
