@@ -4,17 +4,20 @@ use super::read::{Reader, utf8};
 use super::{DecodeError, MAX_DEPTH, Value};
 
 pub(super) fn value(bytes: &mut &[u8]) -> Result<Value, DecodeError> {
-    let mut decoder = Decoder { reader: Reader::new(bytes), budget: bytes.len() };
+    let mut decoder = Decoder { reader: Reader::new(bytes), budget: bytes.len().saturating_mul(VALUE_COST) };
     let value = decoder.value(0)?;
     *bytes = decoder.reader.rest();
     Ok(value)
 }
 
+/// What a value costs of the budget.
+const VALUE_COST: usize = 8;
+
 struct Decoder<'a> {
     reader: Reader<'a>,
-    /// Values that may still be made. Each takes at least one byte of input, except the elements of an array of
-    /// zero-width values (1.6.24 allows four billion of them in ten bytes) and the descriptors that an array's
-    /// elements share: both are paid for from here, so that memory stays in proportion to the input.
+    /// What may still be made, eight for each byte of input. A value costs eight and takes at least one byte, except
+    /// the elements of an array of zero-width values (1.6.24 allows four billion of them in ten bytes). A byte of a
+    /// descriptor that an array's elements share costs one in each. So memory stays in proportion to the input.
     budget: usize,
 }
 
@@ -37,7 +40,7 @@ impl Decoder<'_> {
         if depth > MAX_DEPTH {
             return Err(DecodeError("values nest too deep"));
         }
-        self.spend(1)?;
+        self.spend(VALUE_COST)?;
         match self.reader.byte()? {
             0 => {
                 let descriptor = self.value(depth + 1)?;
@@ -124,7 +127,7 @@ impl Decoder<'_> {
         let constructor = self.array_constructor(depth)?;
         let mut values = Vec::new();
         for _ in 0..count {
-            self.spend(1 + constructor.descriptors_len)?;
+            self.spend(VALUE_COST + constructor.descriptors_len)?;
             let depth = depth + constructor.descriptors.len();
             let inner = self.body(constructor.code, depth)?;
             values.push(

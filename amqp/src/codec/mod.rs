@@ -4,6 +4,8 @@ mod decode;
 pub(crate) mod descriptor;
 pub(crate) mod encode;
 pub(crate) mod read;
+#[cfg(test)]
+mod tests;
 
 /// One AMQP value of any type.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,6 +8,8 @@ pub(crate) mod open;
 pub(crate) mod sasl;
 mod state;
 mod terminus;
+#[cfg(test)]
+mod tests;
 pub(crate) mod transfer;
 
 use crate::Value;
