@@ -1,0 +1,58 @@
+//! The `moorline` program under test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use crate::scratch::Scratch;
+
+/// The program: what `MOORLINE_BIN` names, else a release build of this workspace.
+#[must_use]
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| match std::env::var_os("MOORLINE_BIN") {
+        Some(path) => std::path::absolute(path).expect("MOORLINE_BIN is a path"),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // The tests move gigabytes: a debug build would only wait.
+    cargo.args(["build", "--quiet", "--release", "--package", "moorline"]).current_dir(workspace);
+    let status = cargo.status().expect("start cargo");
+    assert!(status.success(), "the program under test does not build");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+    workspace.join(target).join("release/moorline")
+}
+
+/// The program with `arguments`, as a user whose home is `home` and who has set nothing.
+#[must_use]
+pub fn moorline<A: AsRef<std::ffi::OsStr>>(home: &Scratch, arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(program());
+    command.args(arguments).current_dir(home.path());
+    for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOSTNAME"] {
+        command.env_remove(name);
+    }
+    command.env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path()).env("XDG_STATE_HOME", home.join("state"));
+    command.env("TMPDIR", home.path()).env("NO_COLOR", "1");
+    command
+}
+
+/// Runs it to its end.
+pub fn run<A: AsRef<std::ffi::OsStr>>(home: &Scratch, arguments: impl IntoIterator<Item = A>) -> Output {
+    moorline(home, arguments).output().expect("start moorline")
+}
+
+/// What it said on stderr.
+#[must_use]
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What it said on stdout.
+#[must_use]
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
