@@ -1,2 +1,32 @@
-//! The `moorline` command.
-fn main() {}
+//! The `moorline` command: connects a host that is not in Kubernetes to a service network.
+//!
+//! One file a verb: each says what it takes, what it does and how it ends. What verbs share stands beside them.
+
+mod cli;
+mod definition_file;
+mod demo;
+mod directories;
+mod docs;
+mod embedded;
+mod failure;
+mod gateway;
+mod host;
+mod hub;
+mod lock;
+mod logging;
+mod output;
+mod router;
+mod signals;
+mod token;
+mod token_file;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,99 @@
+//! The command line: the one source of help, man pages and completions.
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::{demo, docs, gateway, hub, router, token};
+
+/// What every command's exit code means; the last lines of each `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  good
+  1  a failure while running: a port in use, a file that cannot be written, a router that ended
+  2  a definition, token, configuration or option that cannot be used; nothing was changed";
+
+/// Examples and exit codes, as every `--help` ends with them.
+macro_rules! closing {
+    ($($examples:literal),+ $(,)?) => {
+        concat!("Examples:\n", $("  ", $examples, "\n",)+ "\n\
+Exit codes:
+  0  good
+  1  a failure while running: a port in use, a file that cannot be written, a router that ended
+  2  a definition, token, configuration or option that cannot be used; nothing was changed")
+    };
+}
+pub(crate) use closing;
+
+/// Ties a host that is not in Kubernetes to a Skupper v1 service network
+///
+/// A definition file says which servers near this host the network may use (bindings) and which services of the
+/// network this host wants on local ports (forwards). Moorline runs a router for it, linked over mutual TLS.
+#[derive(Debug, Parser)]
+#[command(name = "moorline", version, max_term_width = 100, propagate_version = true)]
+#[command(after_long_help = closing!(
+    "moorline demo                                          see it work, on this machine alone",
+    "moorline gateway check gateway.yaml                    is this definition good?",
+    "moorline gateway run gateway.yaml --token token.yaml   run it",
+))]
+#[command(after_help = "Start with: moorline demo")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(subcommand)]
+    Gateway(gateway::Command),
+    #[command(subcommand)]
+    Hub(hub::Command),
+    #[command(subcommand)]
+    Token(token::Command),
+    Router(router::Arguments),
+    Demo(demo::Arguments),
+    #[command(subcommand, hide = true)]
+    Docs(docs::Command),
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Gateway(command) => command.run(),
+            Command::Hub(command) => command.run(),
+            Command::Token(command) => command.run(),
+            Command::Router(arguments) => arguments.run(),
+            Command::Demo(arguments) => arguments.run(),
+            Command::Docs(command) => command.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn every_command(command: &clap::Command, check: &mut impl FnMut(&clap::Command)) {
+        check(command);
+        for sub in command.get_subcommands() {
+            every_command(sub, check);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_an_example_and_says_its_exit_codes() {
+        every_command(&Cli::command(), &mut |command| {
+            let closing = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(closing.contains(EXIT_CODES), "{} does not say its exit codes", command.get_name());
+            assert!(closing.contains("Examples:\n  moorline "), "{} has no example", command.get_name());
+            assert!(command.get_about().is_some(), "{} has no purpose", command.get_name());
+        });
+    }
+}

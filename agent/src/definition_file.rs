@@ -1,0 +1,174 @@
+//! The definition file: read, checked, and what is wrong with it shown.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use moorline_definition::router_config::CERTIFICATES_FOLDER;
+use moorline_definition::{
+    CheckOptions, Checked, Definition, LARGEST_FILE, Problem, Severity, Span, check_bytes, problems_json, render,
+};
+
+use crate::output;
+
+/// Which definition, and how strictly it is read.
+#[derive(Debug, Args)]
+pub(crate) struct DefinitionArguments {
+    /// The gateway definition: YAML with name, bindings, forwards and qdr-listeners
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Unknown keys are errors, not warnings
+    #[arg(long)]
+    strict: bool,
+
+    /// AMQP listeners that other hosts can reach without authentication are warnings, not errors
+    ///
+    /// Whoever reaches such a port can change the router: allow it only where the network is trusted.
+    #[arg(long)]
+    allow_insecure_management: bool,
+
+    /// Read the file as another tool does
+    #[arg(long, value_name = "TOOL", value_enum)]
+    compat: Option<Compat>,
+
+    /// Where the credentials are that the definition names, one folder each
+    ///
+    /// [default: skupper-router-certs beside FILE]
+    #[arg(long, value_name = "DIR")]
+    credentials_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Compat {
+    /// `skupper gateway generate-bundle` 1.8: the local port is service.ports, and target_ports is not read
+    #[value(name = "skupper-1.8")]
+    Skupper18,
+}
+
+/// A definition file that was read and checked.
+#[derive(Debug)]
+pub(crate) struct DefinitionFile {
+    /// The file, as the user named it.
+    pub(crate) name: String,
+    /// Where the credentials are that the definition names.
+    pub(crate) credentials_dir: PathBuf,
+    text: String,
+    checked: Checked,
+    /// Nothing but the opening of the file failed.
+    unread: Option<Problem>,
+}
+
+impl DefinitionArguments {
+    /// Reads and checks the file, and looks for the credentials that it names. Changes nothing.
+    pub(crate) fn read(&self) -> DefinitionFile {
+        let name = self.file.display().to_string();
+        let beside = || self.file.parent().unwrap_or(Path::new("")).join(CERTIFICATES_FOLDER);
+        let credentials_dir = self.credentials_dir.clone().unwrap_or_else(beside);
+        let (text, checked, unread) = match bytes(&self.file) {
+            Ok(bytes) => {
+                let checked = with_credentials(check_bytes(&name, &bytes, self.options()), &credentials_dir);
+                (String::from_utf8_lossy(&bytes).into_owned(), checked, None)
+            }
+            Err(error) => {
+                let nothing = Checked { definition: None, problems: Vec::new(), credentials: Vec::new() };
+                (String::new(), nothing, Some(unreadable(&name, &error)))
+            }
+        };
+        DefinitionFile { name, credentials_dir, text, checked, unread }
+    }
+
+    fn options(&self) -> CheckOptions {
+        CheckOptions {
+            strict: self.strict,
+            allow_insecure_management: self.allow_insecure_management,
+            compat_1_8: self.compat == Some(Compat::Skupper18),
+        }
+    }
+}
+
+impl DefinitionFile {
+    /// The definition; `None` when there are errors.
+    pub(crate) fn definition(&self) -> Option<&Definition> {
+        self.checked.definition.as_ref()
+    }
+
+    /// Shows all problems on stderr, in the style of a compiler.
+    pub(crate) fn show(&self) {
+        match &self.unread {
+            Some(problem) => output::error(&problem.message),
+            None => output::tell(&render(&self.checked.problems, &self.name, &self.text, output::coloured())),
+        }
+    }
+
+    /// All problems for machines.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        match &self.unread {
+            Some(problem) => problems_json(std::slice::from_ref(problem), &self.name),
+            None => problems_json(&self.checked.problems, &self.name),
+        }
+    }
+
+    /// `FILE: good: 1 binding, 0 forwards`, or `FILE: bad: 2 errors, 1 warning`.
+    pub(crate) fn verdict(&self) -> String {
+        let number =
+            |severity: Severity| self.checked.problems.iter().filter(|problem| problem.severity == severity).count();
+        let warnings = match number(Severity::Warning) {
+            0 => String::new(),
+            warnings => format!(", {}", output::count(warnings, "warning")),
+        };
+        let name = &self.name;
+        match self.definition() {
+            Some(definition) => {
+                let bindings = output::count(definition.bindings.len(), "binding");
+                let forwards = output::count(definition.forwards.len(), "forward");
+                format!("{name}: good: {bindings}, {forwards}{warnings}")
+            }
+            None => format!("{name}: bad: {}{warnings}", output::count(number(Severity::Error).max(1), "error")),
+        }
+    }
+
+    /// Whether the file could be read at all.
+    pub(crate) fn was_read(&self) -> bool {
+        self.unread.is_none()
+    }
+}
+
+/// At most one byte more than a definition may have; the check says that it is too long.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        code: "unreadable",
+        path: String::new(),
+        message: format!("Failed to read gateway config file: open {name}: {}", output::reason(error)),
+        help: None,
+        span: Span { start: 0, end: 0, line: 1, column: 1, end_line: 1, end_column: 1 },
+        related: Vec::new(),
+    }
+}
+
+/// Adds a problem for each place that names credentials whose files are not there.
+fn with_credentials(mut checked: Checked, dir: &Path) -> Checked {
+    let mut missing = Vec::new();
+    for used in &checked.credentials {
+        let folder = dir.join(used.name.as_str());
+        let absent: Vec<&str> = used.files.iter().copied().filter(|file| !folder.join(file).is_file()).collect();
+        if !absent.is_empty() {
+            let help = format!("looked in {}; --credentials-dir names another place", folder.display());
+            missing.push(Problem { help: Some(help), ..used.not_found(&absent) });
+        }
+    }
+    if !missing.is_empty() {
+        checked.definition = None;
+        checked.problems.extend(missing);
+        checked.problems.sort_by_key(|problem| (problem.span.start, problem.severity));
+    }
+    checked
+}

@@ -1,0 +1,74 @@
+//! `moorline demo`: a whole network on this machine, and a round trip through it.
+
+mod child;
+mod echo_server;
+mod network;
+mod round_trip;
+
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use crate::cli::closing;
+use crate::failure::{Blame, Failure};
+use crate::output::say;
+use crate::signals::Endings;
+use network::Network;
+
+/// See it work: a hub and two gateways on this machine, and data through them
+///
+/// Starts three processes of this program, linked over mutual TLS with tokens that the hub issues. One gateway binds a
+/// small server, the other one forwards it to a local port; then data goes through that port and back. Ports are chosen
+/// free, files are in a temporary directory, and all of it is gone at the end.
+#[derive(Debug, Args)]
+#[command(after_long_help = closing!(
+    "moorline demo",
+    "moorline demo --keep",
+))]
+pub(crate) struct Arguments {
+    /// Leave it running until Ctrl-C, and print what to try
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("the system gives no event queue")
+            .or_runtime()?;
+        runtime.block_on(async {
+            let mut endings = Endings::catch().context("signals cannot be caught").or_runtime()?;
+            // Whatever way it ends: dropping the network ends the processes and removes the files.
+            tokio::select! {
+                shown = show(self.keep) => shown.or_runtime(),
+                signal = endings.next() => Err(Failure::Runtime(anyhow!("{signal}: the demo was ended"))),
+            }
+        })
+    }
+}
+
+async fn show(keep: bool) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    say("A hub and two gateways, each a process of this program, linked over mutual TLS:\n");
+    let echo = echo_server::start().await.context("the demo's server cannot be started")?;
+    let network = Network::start(echo).await?;
+    let port = network.forward();
+    let trip = round_trip::run(port).await.context("the round trip failed");
+    let trip = trip.map_err(|error| network.blame(error))?;
+    network.show_status();
+    say(format_args!("round trip through two gateways: ok ({trip})"));
+    if keep {
+        network.show_what_to_try();
+        let mut endings = Endings::catch()?;
+        tokio::select! {
+            _ = endings.next() => say("\nending"),
+            failure = network.any_ended() => return Err(failure),
+        }
+    }
+    network.end().await?;
+    say(format_args!("all three ended, nothing left behind, {:.1} s in all", begun.elapsed().as_secs_f64()));
+    Ok(())
+}

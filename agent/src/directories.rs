@@ -1,0 +1,39 @@
+//! Where files go when the user does not say.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use nix::unistd::Uid;
+
+use crate::failure::Failure;
+
+/// For files that live as long as a process: `$XDG_RUNTIME_DIR/moorline`, for root without one `/run/moorline`.
+pub(crate) fn runtime() -> PathBuf {
+    let user = Uid::effective();
+    match absolute("XDG_RUNTIME_DIR") {
+        Some(dir) => dir.join("moorline"),
+        None if user.is_root() => PathBuf::from("/run/moorline"),
+        None => std::env::temp_dir().join(format!("moorline-{user}")),
+    }
+}
+
+/// For a hub's authority: `$XDG_STATE_HOME/moorline/hub`, for root without one `/var/lib/moorline/hub`.
+pub(crate) fn hub_state() -> Result<PathBuf, Failure> {
+    if let Some(dir) = absolute("XDG_STATE_HOME") {
+        return Ok(dir.join("moorline/hub"));
+    }
+    if Uid::effective().is_root() {
+        return Ok(PathBuf::from("/var/lib/moorline/hub"));
+    }
+    match absolute("HOME") {
+        Some(home) => Ok(home.join(".local/state/moorline/hub")),
+        None => Err(Failure::Input(anyhow!(
+            "neither XDG_STATE_HOME nor HOME is set: name a directory with --state-dir DIR"
+        ))),
+    }
+}
+
+/// A relative path in one of these variables is to be ignored (XDG Base Directory Specification).
+fn absolute(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+}

@@ -1,0 +1,136 @@
+//! The embedded router in the foreground: start, tell what happens, drain at a signal.
+//!
+//! All that this program wants of the router crate is here and in the narrators that it hands events to.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use moorline_definition::router_config::RouterConfig;
+use moorline_router::io::{Ending, Event, RouterHandle, RouterStatus, StartError, StartOptions, StartProblem, start};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::failure::{Blame, Failure};
+use crate::output::{self, say};
+use crate::signals::Endings;
+
+/// Tells a person what the router does.
+pub(crate) trait Narrator {
+    /// It runs. `status` holds what happened before the first event.
+    fn started(&mut self, status: &RouterStatus);
+    /// Something happened. May have been in the status already.
+    fn happened(&mut self, event: Event);
+}
+
+/// Runs the router until a signal ends it; then lets open connections finish for `drain` at most. A second signal ends
+/// it at once.
+pub(crate) fn run(config: &RouterConfig, narrator: &mut impl Narrator, drain: Duration) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no event queue")
+        .or_runtime()?;
+    runtime.block_on(async {
+        // Before the router, so that no signal finds the default action once it runs.
+        let mut endings = Endings::catch().context("signals cannot be caught").or_runtime()?;
+        let options = StartOptions { version: env!("CARGO_PKG_VERSION").to_owned() };
+        let router = start(config, options).map_err(not_started)?;
+        let mut events = router.events();
+        let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;
+        narrator.started(&status);
+        let signal = serve(&router, &mut events, &mut endings, narrator).await?;
+        finish(&router, &mut events, &mut endings, narrator, drain, signal).await
+    })
+}
+
+/// Tells events until a signal comes.
+async fn serve(
+    router: &RouterHandle,
+    events: &mut Receiver<Event>,
+    endings: &mut Endings,
+    narrator: &mut impl Narrator,
+) -> Result<&'static str, Failure> {
+    loop {
+        tokio::select! {
+            signal = endings.next() => return Ok(signal),
+            ending = router.ended() => return Err(ended(ending)),
+            event = events.recv() => tell(narrator, event),
+        }
+    }
+}
+
+async fn finish(
+    router: &RouterHandle,
+    events: &mut Receiver<Event>,
+    endings: &mut Endings,
+    narrator: &mut impl Narrator,
+    limit: Duration,
+    signal: &str,
+) -> Result<(), Failure> {
+    let open = router.status().await.map_or(0, |status| status.totals.open_flows);
+    match open {
+        0 => say(format_args!("{signal}: stopping")),
+        open => say(format_args!(
+            "{signal}: stopping; {} may finish within {} s, a second signal cuts",
+            output::count(open, "open connection"),
+            limit.as_secs()
+        )),
+    }
+    let draining = router.drain(limit);
+    tokio::pin!(draining);
+    loop {
+        tokio::select! {
+            drained = &mut draining => {
+                return match drained {
+                    Ok(drained) => {
+                        stopped(drained.cut);
+                        Ok(())
+                    }
+                    Err(_) => Err(ended(router.ended().await)),
+                };
+            }
+            signal = endings.next() => {
+                say(format_args!("{signal} again: stopped at once"));
+                return Ok(());
+            }
+            event = events.recv() => tell(narrator, event),
+        }
+    }
+}
+
+fn stopped(cut: usize) {
+    match cut {
+        0 => say("stopped"),
+        cut => say(format_args!("stopped; {} did not finish in time and were cut", output::count(cut, "connection"))),
+    }
+}
+
+fn tell(narrator: &mut impl Narrator, event: Result<Event, RecvError>) {
+    match event {
+        Ok(event) => narrator.happened(event),
+        // The logs have them all.
+        Err(RecvError::Lagged(_)) => {}
+        // The end of the router is told by the router.
+        Err(RecvError::Closed) => {}
+    }
+}
+
+fn ended(ending: Ending) -> Failure {
+    match ending {
+        Ending::Drained => Failure::Runtime(anyhow!("the router ended without being asked")),
+        Ending::Failed(cause) => {
+            Failure::Runtime(anyhow!("the router failed ({cause}); this is a defect of Moorline, please report it"))
+        }
+    }
+}
+
+/// What cannot be opened is the host's matter; the rest is in the configuration.
+fn not_started(error: StartError) -> Failure {
+    let StartError::Problems(problems) = &error else {
+        return Failure::Runtime(error.into());
+    };
+    let host_only = problems.iter().all(|problem| matches!(problem, StartProblem::Bind { .. }));
+    let next = if host_only { "\nfree the port, or choose another one in the definition" } else { "" };
+    let words = anyhow!("the router cannot start\n{error}{next}");
+    if host_only { Failure::Runtime(words) } else { Failure::Input(words) }
+}

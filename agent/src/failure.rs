@@ -1,0 +1,60 @@
+//! How a command ends when it does not end well: whose fault it is decides the exit code.
+
+use std::process::ExitCode;
+
+use crate::output;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What the user gave cannot be used: exit code 2.
+    Input(anyhow::Error),
+    /// What the user gave is good, and it did not work: exit code 1.
+    Runtime(anyhow::Error),
+    /// As [`Failure::Input`], and everything was said already.
+    InputShown,
+}
+
+impl Failure {
+    /// Says it, and answers the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        self.show();
+        match self {
+            Self::Runtime(_) => ExitCode::from(1),
+            Self::Input(_) | Self::InputShown => ExitCode::from(2),
+        }
+    }
+
+    /// Says it on stderr.
+    pub(crate) fn show(&self) {
+        match self {
+            Self::Input(error) | Self::Runtime(error) => output::error(&format!("{error:#}")),
+            Self::InputShown => {}
+        }
+    }
+}
+
+/// An error that nobody judged is a failure of the moment.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Runtime(error)
+    }
+}
+
+/// Says whose fault an error is.
+pub(crate) trait Blame<T> {
+    /// What the user gave cannot be used.
+    fn or_input(self) -> Result<T, Failure>;
+    /// It did not work.
+    fn or_runtime(self) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> Blame<T> for Result<T, E> {
+    fn or_input(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Input(error.into()))
+    }
+
+    fn or_runtime(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Runtime(error.into()))
+    }
+}

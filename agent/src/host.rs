@@ -1,0 +1,28 @@
+//! This host and this process: names and identities.
+
+use anyhow::Context;
+use nix::sys::{prctl, signal::Signal};
+
+use crate::failure::{Blame, Failure};
+
+/// The version of Skupper whose files and tokens ours are compatible with, for the places where Skupper expects its own
+/// version: it refuses tokens and sites whose version is below 0.8.0.
+pub(crate) const SKUPPER_VERSION: &str = "1.8.7";
+
+/// This host's name, without characters that have no place in a router's id.
+pub(crate) fn name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    if plain.is_empty() { "localhost".to_owned() } else { plain }
+}
+
+/// A random identity (UUID version 4).
+pub(crate) fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// Asks the system for SIGTERM when the process that started this one ends, so that it leaves nothing behind.
+pub(crate) fn end_with_parent() -> Result<(), Failure> {
+    prctl::set_pdeathsig(Signal::SIGTERM).context("cannot be told of the end of the parent process").or_runtime()
+}

@@ -1,0 +1,55 @@
+//! What the command says: results on stdout, words for people on stderr.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const PLAIN: &str = "\x1b[0m";
+
+/// A line of the result. A reader that went away is no reason to stop.
+pub(crate) fn say(line: impl Display) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Text for people, as it is.
+pub(crate) fn tell(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// An error for people.
+pub(crate) fn error(words: &str) {
+    labelled("error", RED, words);
+}
+
+/// A warning for people.
+pub(crate) fn warning(words: &str) {
+    labelled("warning", YELLOW, words);
+}
+
+fn labelled(label: &str, colour: &str, words: &str) {
+    if coloured() { tell(&format!("{colour}{label}{PLAIN}: {words}\n")) } else { tell(&format!("{label}: {words}\n")) }
+}
+
+/// Whether words for people may have colours: a terminal that shows them, and nobody who said no (<https://no-color.org>).
+pub(crate) fn coloured() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stderr().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+/// Why a file cannot be read, in the words of a shell: without capital letter and error number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file or directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::IsADirectory => "is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// `1 binding`, `2 bindings`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
