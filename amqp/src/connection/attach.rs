@@ -1,6 +1,6 @@
 //! Attach and detach (2.6.3 to 2.6.6), by either side.
 
-use super::fault::{FRAMING_ERROR, Fault, HANDLE_IN_USE, NOT_ALLOWED, RESOURCE_LIMIT, UNATTACHED_HANDLE};
+use super::fault::{FRAMING_ERROR, Fault, HANDLE_IN_USE, NOT_ALLOWED, RESOURCE_LIMIT};
 use super::link::{Link, LinkKey, LinkState};
 use super::session::SessionState;
 use super::{Connection, LinkId, SessionId};
@@ -26,7 +26,7 @@ impl Connection {
         }
         let mut link = Link::new(id, &attach, LinkState::Waiting);
         link.handle = Some(session.take_handle()?);
-        link.waiting = Some(Box::new(attach));
+        link.attach = Some(Box::new(attach));
         session.names.insert(name);
         let key = self.links.insert(link);
         if session.state == SessionState::Waiting {
@@ -41,7 +41,7 @@ impl Connection {
     pub(super) fn send_attach(&mut self, key: LinkKey) {
         let Some(link) = self.links.get_mut(key) else { return };
         let (Some(session), Some(attach), Some(handle)) =
-            (self.sessions.get_mut(link.session), link.waiting.take(), link.handle)
+            (self.sessions.get_mut(link.session), link.attach.take(), link.handle)
         else {
             return;
         };
@@ -58,6 +58,7 @@ impl Connection {
         }
         let Some(link) = self.links.get_mut(key) else { return };
         link.state = LinkState::Up;
+        link.attach = None;
         match link.role {
             Role::Receiver if link.flow_due => self.send_link_flow(key, false),
             Role::Sender if link.drain_due => self.drain(key),
@@ -88,6 +89,18 @@ impl Connection {
         };
         self.output.amqp(id, |out| encode_attach(&attach, handle, POLICY_ANSWERED, out));
         true
+    }
+
+    /// Answers an attach of the peer, if that is still to be done, with a null terminus where ours would be (2.6.3).
+    fn answer_without_terminus(&mut self, key: LinkKey) {
+        let Some(link) = self.links.get_mut(key).filter(|link| link.state == LinkState::AttachReceived) else {
+            return;
+        };
+        let Some(attach) = link.attach.take() else { return };
+        match link.role {
+            Role::Sender => self.answer(key, None, attach.target),
+            Role::Receiver => self.answer(key, attach.source, None),
+        };
     }
 
     /// Answers a peer's attach with a null terminus and a closing detach. No further event for the link.
@@ -126,7 +139,7 @@ impl Connection {
 
     /// Sends our detach, behind an attach without termini if the peer's was not answered yet.
     fn send_detach(&mut self, key: LinkKey, closed: bool, error: Option<Condition>) {
-        self.answer(key, None, None);
+        self.answer_without_terminus(key);
         let Some(link) = self.links.get(key) else { return };
         if let Some(handle) = link.handle {
             let detach = Detach { handle, closed, error };
@@ -230,6 +243,7 @@ impl Connection {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let mut link = Link::new(id, &remote.attach, LinkState::AttachReceived);
         link.remote_handle = Some(remote.handle);
+        link.attach = Some(Box::new(remote.attach.clone()));
         if link.role == Role::Receiver {
             link.delivery_count = remote.initial_delivery_count;
             link.limit = remote.initial_delivery_count;
@@ -255,9 +269,9 @@ impl Connection {
         let Some(session) = self.sessions.get(id).filter(|session| session.state != SessionState::EndSent) else {
             return Ok(());
         };
-        let Some(&key) = session.remote_handles.get(&detach.handle) else {
-            return Err(Fault::session(id, UNATTACHED_HANDLE, format!("detach of handle {}", detach.handle)));
-        };
+        // An unattached handle is an error by the letter (2.8.17), but nothing is lost by it, and there are peers that
+        // answer a refusal with two detaches. It must not cost the session's other links.
+        let Some(&key) = session.remote_handles.get(&detach.handle) else { return Ok(()) };
         if self.links.get(key).is_some_and(Link::known_to_caller) {
             self.send_detach(key, detach.closed, None);
             self.forget_deliveries(key, true);

@@ -43,8 +43,8 @@ pub(super) struct Link {
     pub(super) remote_handle: Option<u32>,
     pub(super) snd_settle_mode: u8,
     pub(super) rcv_settle_mode: u8,
-    /// Our attach, until our begin is out.
-    pub(super) waiting: Option<Box<Attach>>,
+    /// Our attach until our begin is out; the peer's until it is answered.
+    pub(super) attach: Option<Box<Attach>>,
     /// Deliveries that the sender has begun, as far as we know (2.6.7).
     pub(super) delivery_count: u32,
     pub(super) credit: u32,
@@ -84,7 +84,7 @@ impl Link {
             remote_handle: None,
             snd_settle_mode: attach.snd_settle_mode,
             rcv_settle_mode: attach.rcv_settle_mode,
-            waiting: None,
+            attach: None,
             delivery_count: 0,
             credit: 0,
             keep: 0,
