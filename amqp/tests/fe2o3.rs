@@ -147,7 +147,7 @@ fn our_detach_carries_its_error_and_a_refusal_is_seen() {
         let (mut connection, log) = connect(None, 16_384).await;
         let mut session = Session::begin(&mut connection).await.unwrap();
         let mut sender = Sender::attach(&mut session, "slammed", "slam").await.unwrap();
-        let _ = sender.send_batchable(text(1)).await.unwrap();
+        drop(sender.send_batchable(text(1)).await.unwrap());
         let error = sender.on_detach().await;
         assert!(
             matches!(&error, DetachError::RemoteClosedWithError(error) if error.description.as_deref() == Some("slammed")),

@@ -230,3 +230,41 @@ fn closing_before_the_open_is_over_at_once() {
     client.read(epoch());
     assert_eq!(client.closed(), Closed::Local);
 }
+
+#[test]
+fn nothing_follows_our_close() {
+    let mut pair = Pair::open(usize::MAX);
+    pair.client.engine.close(None);
+    let session = pair.client.engine.begin();
+    assert!(pair.client.engine.attach(session, sender("x")).is_none());
+    let close = pair.client.engine.output().to_vec();
+    assert_eq!(close, frame(0, b"\x00\x53\x18\x45"));
+    // Swallowed: an unknown performative, a transfer on no session; then the framing breaks.
+    pair.client.inbox = [frame(0, b"\x00\x53\x99\x45"), frame(3, b"\x00\x53\x14\x45")].concat();
+    pair.client.read(pair.now);
+    assert!(pair.client.seen.is_empty());
+    pair.client.inbox = vec![0; 8];
+    pair.client.read(pair.now);
+    assert!(matches!(pair.client.closed(), Closed::Protocol(_)));
+    assert_eq!(pair.client.engine.output(), close);
+}
+
+#[test]
+fn plain_acts_for_nobody_else() {
+    for (response, fits) in [
+        (&b"\0anna\0s3cret"[..], true),
+        (b"anna\0anna\0s3cret", true),
+        (b"root\0anna\0s3cret", false),
+        (b"anna", false),
+    ] {
+        let mut server =
+            Side::new(Connection::server(Config { sasl: Sasl::Server(everything()), ..server_config() }, epoch()));
+        let fields = [&[0xa3, 5][..], b"PLAIN", &[0xa0, response.len() as u8], response].concat();
+        let mut init = frame(0, &list(0x41, 2, &fields));
+        init[5] = 1;
+        server.inbox = [&b"AMQP\x03\x01\x00\x00"[..], &init].concat();
+        server.read(epoch());
+        assert_eq!(server.engine.sasl_user(), fits.then_some("anna"));
+        assert_eq!(server.seen.is_empty(), fits);
+    }
+}

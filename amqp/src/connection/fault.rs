@@ -51,7 +51,8 @@ impl Connection {
     pub(super) fn fail(&mut self, fault: Fault) {
         match fault {
             Fault::Connection(condition) => {
-                if self.open_sent {
+                // Not a second time: nothing may follow a close (2.7.9).
+                if self.open_sent && self.phase != Phase::Closing {
                     self.output.amqp(0, |out| put_close(out, Some(&condition)));
                 }
                 self.finish(Closed::Protocol(condition));

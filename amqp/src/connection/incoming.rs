@@ -71,9 +71,7 @@ impl Connection {
         let Some(key) = key else {
             return Err(Fault::session(id, UNATTACHED_HANDLE, format!("transfer on handle {}", transfer.handle)));
         };
-        let Some(part) = self.note_transfer(id, key, &transfer)? else { return Ok(Taken::Quietly) };
-        let first = part.1;
-        let part = part.0;
+        let Some((part, first)) = self.note_transfer(id, key, &transfer)? else { return Ok(Taken::Quietly) };
         if first {
             self.top_up(key);
         }

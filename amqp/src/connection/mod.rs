@@ -45,6 +45,9 @@ enum Phase {
     Done,
 }
 
+/// Input is no longer taken when this many times the payload's limit waits in the output.
+const ANSWERS_LIMIT: usize = 4;
+
 /// The engine.
 pub struct Connection {
     config: Config,
@@ -120,7 +123,9 @@ impl Connection {
 
     /// False while too much output waits: stop reading.
     pub fn wants_input(&self) -> bool {
-        self.output.pending() < self.config.output_limit
+        // Payload of our own must not stop us reading: two ends that both wait to be read would wait for ever. Only
+        // answers to a peer that does not take them do.
+        self.output.pending() < self.config.output_limit.saturating_mul(ANSWERS_LIMIT)
     }
 
     /// The transport ended.

@@ -152,9 +152,10 @@ impl Connection {
     }
 }
 
-/// User and password of a PLAIN response.
+/// User and password of a PLAIN response. Nobody may act for somebody else.
 fn plain(response: &[u8]) -> Option<(&str, &str)> {
     let mut parts = std::str::from_utf8(response).ok()?.split('\0');
-    let (_authorisation, user, password) = (parts.next()?, parts.next()?, parts.next()?);
-    parts.next().is_none().then_some((user, password))
+    let (acting_for, user, password) = (parts.next()?, parts.next()?, parts.next()?);
+    let plausible = parts.next().is_none() && (acting_for.is_empty() || acting_for == user);
+    plausible.then_some((user, password))
 }
