@@ -1,5 +1,5 @@
 //! Whole routers on real sockets: a hub, edges, clients and servers.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod io_network;
 mod io_pki;

@@ -1,5 +1,5 @@
 //! TLS of the driver: who is accepted, who is refused, and in which words.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod io_pki;
 

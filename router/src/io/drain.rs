@@ -11,6 +11,8 @@ use super::signal::Signal;
 
 /// How often the drain looks.
 const LOOK: Duration = Duration::from_millis(20);
+/// Time for the tasks of listeners to close their ports.
+const PORT_LIMIT: Duration = Duration::from_millis(500);
 /// Time for AMQP's close and its answer.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 /// Time for the sockets of cut connections to be dropped and logged.
@@ -48,7 +50,7 @@ impl Drain {
     /// Carries the drain out, then sets `finished`.
     pub(super) async fn run(self: Rc<Self>, driver: Rc<Driver>) {
         driver.draining.set(true);
-        close_services(&driver);
+        close_services(&driver).await;
         while driver.open_flows() > 0 && Instant::now() < self.deadline.get() {
             sleep(LOOK).await;
         }
@@ -69,12 +71,17 @@ impl Drain {
     }
 }
 
-/// Status goes on showing them; their ports close and the network sends nothing new.
-fn close_services(driver: &Rc<Driver>) {
+/// Ports close first, so that clients whom the kernel has taken are still served; then the network sends nothing new.
+/// Status goes on showing the services.
+async fn close_services(driver: &Rc<Driver>) {
     let listeners: Vec<_> = {
         let listeners = driver.listeners.borrow();
         listeners.iter().map(|(id, l)| (id, Rc::clone(l))).collect()
     };
+    for (_, listening) in &listeners {
+        listening.remove();
+    }
+    until(PORT_LIMIT, || !listeners.iter().any(|(_, listening)| listening.is_open())).await;
     let connectors: Vec<_> = driver.connectors.borrow().keys().collect();
     driver.core(|router, _| {
         for (id, _) in &listeners {
@@ -84,9 +91,6 @@ fn close_services(driver: &Rc<Driver>) {
             router.remove_connector(id);
         }
     });
-    for (_, listening) in listeners {
-        listening.remove();
-    }
 }
 
 async fn until(limit: Duration, reached: impl Fn() -> bool) {

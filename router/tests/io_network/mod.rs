@@ -149,7 +149,10 @@ pub async fn exchange(mut stream: TcpStream, bytes: Vec<u8>) -> Vec<u8> {
         write.shutdown().await.unwrap();
     };
     let mut answer = Vec::new();
-    let receive = async { read.read_to_end(&mut answer).await.unwrap() };
+    let receive = async {
+        let outcome = read.read_to_end(&mut answer).await;
+        outcome.unwrap_or_else(|error| panic!("{error}\n{}", log_text()))
+    };
     tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(send, receive) }).await.unwrap();
     answer
 }
@@ -164,10 +167,14 @@ fn listen_to_logs() {
     });
 }
 
+fn log_text() -> String {
+    LOG.get().map(|log| String::from_utf8_lossy(&log.lock().unwrap()).into_owned()).unwrap_or_default()
+}
+
 pub async fn logged(words: &[&str]) -> String {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        let text = String::from_utf8_lossy(&LOG.get().unwrap().lock().unwrap()).into_owned();
+        let text = log_text();
         if let Some(line) = text.lines().find(|line| words.iter().all(|word| line.contains(word))) {
             return line.to_owned();
         }

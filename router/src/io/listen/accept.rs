@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
@@ -56,6 +57,15 @@ impl Sockets {
                 Err(error) => self.wait_out(&error).await,
             }
         }
+    }
+
+    /// A client that the kernel has taken already. For the last look before the sockets close, which would reset it.
+    pub(super) fn accept_waiting(&self) -> Option<(TcpStream, SocketAddr)> {
+        self.sockets.iter().find_map(|socket| {
+            let (stream, peer) = SockRef::from(socket).accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            Some((TcpStream::from_std(stream.into()).ok()?, peer.as_socket()?))
+        })
     }
 
     async fn wait_out(&mut self, error: &io::Error) {

@@ -63,6 +63,11 @@ impl TcpListening {
         self.want(false);
     }
 
+    /// Whether the port is open.
+    pub(in crate::io) fn is_open(&self) -> bool {
+        matches!(*self.state.borrow(), State::Listening(_))
+    }
+
     pub(in crate::io) fn status(&self, open_flows: usize) -> ListenerStatus {
         let mut port = self.target.port;
         let (state, error) = match &*self.state.borrow() {
@@ -143,6 +148,9 @@ async fn accept_while_wanted(driver: &Rc<Driver>, id: ListenerId, listening: &Tc
             () = listening.changed.wait() => {}
             (stream, peer) = sockets.accept() => accepted(driver, id, stream, peer),
         }
+    }
+    while let Some((stream, peer)) = sockets.accept_waiting() {
+        accepted(driver, id, stream, peer);
     }
 }
 
