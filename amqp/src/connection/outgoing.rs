@@ -56,15 +56,20 @@ impl Connection {
         link.delivery_count = link.delivery_count.wrapping_add(1);
         link.credit = link.credit.saturating_sub(1);
         let delivery = Outgoing { session: link.session, id };
-        Some((delivery, self.send(delivery, payload, end, true)))
+        Some((delivery, self.send(delivery, [payload, &[]], end, true)))
     }
 
     /// Continues a delivery. An unknown or finished delivery takes nothing and is `done`.
     pub fn push(&mut self, delivery: Outgoing, payload: &[u8], end: End) -> Pushed {
-        self.send(delivery, payload, end, false)
+        self.send(delivery, [payload, &[]], end, false)
     }
 
-    fn send(&mut self, delivery: Outgoing, payload: &[u8], end: End, start: bool) -> Pushed {
+    /// The same for payload in two parts, for instance a section's head and its octets. `bytes` counts both.
+    pub fn push_parts(&mut self, delivery: Outgoing, parts: [&[u8]; 2], end: End) -> Pushed {
+        self.send(delivery, parts, end, false)
+    }
+
+    fn send(&mut self, delivery: Outgoing, parts: [&[u8]; 2], end: End, start: bool) -> Pushed {
         const NOTHING: Pushed = Pushed { bytes: 0, done: true };
         let Some(session) = self.sessions.get_mut(delivery.session) else { return NOTHING };
         let Some(entry) = session.outgoing.get(&delivery.id).filter(|entry| !entry.finished && !entry.aborting) else {
@@ -82,24 +87,28 @@ impl Connection {
             End::Last | End::LastSettled => Tail::LastSettled,
         };
         let capacity = self.frame_limit.saturating_sub(FRAME_HEADER + transfer_len(handle, delivery.id));
-        let mut rest = payload;
+        let [mut first, mut second] = parts;
         let mut start = start;
         let done = loop {
-            if rest.is_empty() && tail == Tail::More && !start {
+            let empty = first.is_empty() && second.is_empty();
+            if empty && tail == Tail::More && !start {
                 break true;
             }
             if session.remote_window == 0 || self.output.pending() >= self.config.output_limit {
                 break false;
             }
             start = false;
-            let (chunk, behind) = rest.split_at(rest.len().min(capacity));
-            let tail = if behind.is_empty() { tail } else { Tail::More };
-            session.put_frame(&mut self.output, delivery, handle, tag, tail, chunk);
-            rest = behind;
-            if rest.is_empty() {
+            let (a, first_left) = first.split_at(first.len().min(capacity));
+            let (b, second_left) = second.split_at(second.len().min(capacity - a.len()));
+            (first, second) = (first_left, second_left);
+            let last = first.is_empty() && second.is_empty();
+            let tail = if last { tail } else { Tail::More };
+            session.put_frame(&mut self.output, delivery, handle, tag, tail, [a, b]);
+            if last {
                 break true;
             }
         };
+        let taken = parts.iter().map(|part| part.len()).sum::<usize>() - first.len() - second.len();
         if done && tail != Tail::More {
             if let Some(link) = self.links.get_mut(link) {
                 link.outgoing = None;
@@ -110,7 +119,7 @@ impl Connection {
                 entry.finished = true;
             }
         }
-        Pushed { bytes: payload.len() - rest.len(), done }
+        Pushed { bytes: taken, done }
     }
 
     /// Payload bytes that `push` on this session would take now: bounded by the session's window and by what the
@@ -147,7 +156,7 @@ impl Connection {
             let (Some(handle), tag) = (link.handle, entry.tag) else { continue };
             link.outgoing = None;
             let delivery = Outgoing { session: id, id: delivery };
-            session.put_frame(&mut self.output, delivery, handle, tag, Tail::Aborted, &[]);
+            session.put_frame(&mut self.output, delivery, handle, tag, Tail::Aborted, [&[], &[]]);
             self.forget_outgoing(delivery);
         }
     }
@@ -215,13 +224,13 @@ impl Session {
         handle: u32,
         tag: u64,
         tail: Tail,
-        payload: &[u8],
+        payload: [&[u8]; 2],
     ) {
         self.remote_window = self.remote_window.saturating_sub(1);
         self.next_outgoing_id = self.next_outgoing_id.wrapping_add(1);
         output.amqp(delivery.session, |out| {
             put_transfer(out, handle, delivery.id, tag, tail);
-            out.extend_from_slice(payload);
+            payload.iter().for_each(|part| out.extend_from_slice(part));
         });
     }
 }

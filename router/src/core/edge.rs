@@ -147,7 +147,7 @@ impl Router {
         let dest = Dest::Remote { conn: conn_id, link: None };
         if reachable {
             // Only what we asked about can be told: a peer cannot make the table grow.
-            if !self.table.get(&address).is_some_and(|entry| !entry.listeners.is_empty()) {
+            if self.table.get(&address).is_none_or(|entry| entry.listeners.is_empty()) {
                 return;
             }
             self.table.add_server(&address, dest);

@@ -252,10 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn a_short_message_without_annotations_is_complete_at_its_end() {
+    fn a_message_without_a_body_is_complete_at_its_end() {
         let mut bytes = Vec::new();
-        Properties { to: Some("x".into()), ..Properties::default() }.encode(&mut bytes);
+        let flow = Value::Map(vec![(Value::Symbol("meshid".into()), Value::String("m".into()))]);
+        message::encode_section(message::APPLICATION_PROPERTIES as u8, &flow, &mut bytes);
         assert_eq!(Head::parse(&bytes, false).unwrap(), None);
-        assert_eq!(Head::parse(&bytes, true).unwrap().unwrap().properties.to.as_deref(), Some("x"));
+        assert_eq!(Head::parse(&bytes, true).unwrap().unwrap().body, bytes.len());
+        assert!(Head::parse(&bytes[..bytes.len() - 1], true).is_err());
     }
 }

@@ -96,14 +96,17 @@ fn section_head(bytes: &[u8]) -> Option<Step> {
     }
 }
 
-/// The head of a data section that holds `len` octets: never more than eight bytes.
-pub(super) fn data_head(len: usize, out: &mut Vec<u8>) {
-    match u8::try_from(len) {
-        Ok(short) => out.extend_from_slice(&[0x00, 0x53, 0x75, 0xa0, short]),
-        Err(_) => {
-            out.extend_from_slice(&[0x00, 0x53, 0x75, 0xb0]);
-            out.extend_from_slice(&(len as u32).to_be_bytes());
-        }
+/// The head of a data section, at most eight bytes long.
+pub(super) struct DataHead([u8; 8]);
+
+impl DataHead {
+    pub(super) fn new(len: usize) -> DataHead {
+        let [a, b, c, d] = (len as u32).to_be_bytes();
+        DataHead([0x00, 0x53, 0x75, 0xb0, a, b, c, d])
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -116,8 +119,9 @@ mod tests {
         let mut bytes = Vec::new();
         let flow = Value::Map(vec![(Value::Symbol(":flowid".into()), Value::String("a:1".into()))]);
         message::encode_section(message::APPLICATION_PROPERTIES as u8, &flow, &mut bytes);
+        bytes.extend_from_slice(b"\x00\x53\x75\xa0\x05short");
         for chunk in [&b"one"[..], b"", &[7; 300], b"last"] {
-            data_head(chunk.len(), &mut bytes);
+            bytes.extend_from_slice(DataHead::new(chunk.len()).bytes());
             bytes.extend_from_slice(chunk);
         }
         bytes
@@ -126,7 +130,7 @@ mod tests {
     #[test]
     fn payload_is_found_however_it_is_cut() {
         let body = body();
-        let whole = [&b"one"[..], &[7; 300], b"last"].concat();
+        let whole = [&b"short"[..], b"one", &[7; 300], b"last"].concat();
         for size in [1, 2, 3, 7, 64, body.len()] {
             let (mut sections, mut got) = (DataSections::default(), Vec::new());
             for piece in body.chunks(size) {

@@ -66,8 +66,6 @@ pub struct Router {
     /// Temporary addresses of listeners' flows.
     replies: FxHashMap<String, FlowId>,
     actions: VecDeque<Action>,
-    /// To put a section head and its octets side by side.
-    scratch: Vec<u8>,
 }
 
 impl Router {
@@ -89,7 +87,6 @@ impl Router {
             edges: FxHashMap::default(),
             replies: FxHashMap::default(),
             actions: VecDeque::new(),
-            scratch: Vec::new(),
         }
     }
 

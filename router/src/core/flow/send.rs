@@ -3,7 +3,7 @@
 use super::{LOCAL_WINDOW, Net, READ_AT_ONCE, SECTION_HEAD, Socket};
 use crate::core::Router;
 use crate::core::conn::Waiter;
-use crate::core::legacy::data_head;
+use crate::core::legacy::DataHead;
 use crate::core::types::{CloseKind, Encapsulation, FlowId, FlowIo};
 use moorline_amqp::End;
 
@@ -63,18 +63,16 @@ impl Router {
             Net::Remote(remote) => {
                 let (Some(conn), Some(out)) = (self.conns.get_mut(remote.conn), remote.out) else { return };
                 remote.sent += data.len() as u64;
-                let bytes = match remote.encapsulation {
-                    Encapsulation::Lite => data,
-                    Encapsulation::Legacy => {
-                        self.scratch.clear();
-                        data_head(data.len(), &mut self.scratch);
-                        self.scratch.extend_from_slice(data);
-                        &self.scratch
-                    }
+                let head = DataHead::new(data.len());
+                let head = match remote.encapsulation {
+                    Encapsulation::Lite => &[],
+                    Encapsulation::Legacy => head.bytes(),
                 };
-                let pushed = conn.amqp.push(out, bytes, End::More);
+                let pushed = conn.amqp.push_parts(out, [head, data], End::More);
                 if !pushed.done {
-                    remote.backlog.extend_from_slice(bytes.get(pushed.bytes..).unwrap_or_default());
+                    remote.backlog.extend_from_slice(head.get(pushed.bytes..).unwrap_or_default());
+                    let sent = pushed.bytes.saturating_sub(head.len());
+                    remote.backlog.extend_from_slice(data.get(sent..).unwrap_or_default());
                     if !flow.blocked {
                         conn.blocked.push_back(Waiter::Flow(id));
                         flow.blocked = true;
