@@ -132,7 +132,7 @@ impl Conn {
             container_id: router_id.to_owned(),
             hostname: spec.hostname.clone(),
             max_frame_size: spec.max_frame_size,
-            channel_max: 255,
+            channel_max: 63,
             handle_max: 0xffff,
             idle_timeout: spec.idle_timeout,
             incoming_window: spec.max_session_frames,

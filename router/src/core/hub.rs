@@ -12,6 +12,8 @@ use std::sync::Arc;
 const MESH_CREDIT: u32 = 3;
 /// Longest address that we keep in the table, bytes.
 const MAX_ADDRESS: usize = 1024;
+/// Links that one peer may have open.
+const MAX_LINKS: usize = 100_000;
 
 impl Router {
     /// An edge's open is there: it can be found under its id from now on.
@@ -35,6 +37,9 @@ impl Router {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
         let coordinator = attach.target.as_ref().is_some_and(|target| target.coordinator);
         let decided = match (conn.spec.role, attach.role) {
+            _ if conn.links.len() >= MAX_LINKS => {
+                Err(Condition::new("amqp:resource-limit-exceeded", "too many links on this connection"))
+            }
             _ if coordinator => Err(Condition::new("amqp:not-implemented", "there are no transactions here")),
             (_, Role::Receiver) => incoming_link(&attach, conn.spec.role),
             (ConnRole::Edge, Role::Sender) => outgoing_link(&attach, &conn.container),

@@ -3,7 +3,7 @@
 use super::Router;
 use super::address::{self, Address};
 use super::conn::{Inbound, LinkUse};
-use super::flow::FailedState;
+use super::flow::{Answer, FailedState};
 use super::head::{self, Head, STREAMING};
 use super::table::Dest;
 use super::types::{ConnId, FlowId, Mode};
@@ -163,14 +163,18 @@ impl Router {
     }
 
     fn route_answer(&mut self, conn_id: ConnId, transfer: Transfer<'_>, head: &Head, bytes: &[u8], flow: FlowId) {
-        if !self.flow_answered(flow, transfer.delivery, head.encapsulation()) {
-            self.warn("an answer came in another TCP encapsulation than the one asked in: set `encapsulation` of the listener");
-            self.doom(conn_id, transfer, FailedState::Rejected);
-            return self.fail_flow(
-                flow,
-                "the far side answered in another encapsulation".to_owned(),
-                FailedState::Rejected,
-            );
+        match self.flow_answered(flow, transfer.delivery, head.encapsulation()) {
+            Answer::Taken => {}
+            Answer::Unwanted => return self.doom(conn_id, transfer, FailedState::Rejected),
+            Answer::Mismatch => {
+                self.warn(
+                    "an answer came in another TCP encapsulation than it was asked in: \
+                     set `encapsulation` of the listener to what the far side speaks",
+                );
+                self.doom(conn_id, transfer, FailedState::Rejected);
+                let cause = "the far side answered in another encapsulation".to_owned();
+                return self.fail_flow(flow, cause, FailedState::Rejected);
+            }
         }
         self.join_flow(conn_id, transfer, flow, bytes.get(head.body..).unwrap_or_default());
     }

@@ -1,6 +1,6 @@
 //! How flows begin: an accepted client, a stream for a connector, the first transfer.
 
-use super::{FailedState, Flow, Intro, Net, Remote, Side, Socket};
+use super::{Answer, FailedState, Flow, Intro, Net, Remote, Side, Socket};
 use crate::core::Router;
 use crate::core::conn::{Owner, Waiter};
 use crate::core::head::StreamHead;
@@ -80,21 +80,24 @@ impl Router {
         Some(id)
     }
 
-    /// The answer to one of our listeners' streams has begun. False: it is in the wrong encapsulation.
+    /// The answer to one of our listeners' streams has begun.
     pub(in crate::core) fn flow_answered(
         &mut self,
         id: FlowId,
         delivery: Incoming,
         encapsulation: Encapsulation,
-    ) -> bool {
-        let Some(remote) = self.flows.get_mut(id).and_then(Flow::remote) else { return false };
-        if remote.encapsulation != encapsulation || remote.answered {
-            return false;
+    ) -> Answer {
+        let Some(remote) = self.flows.get_mut(id).and_then(Flow::remote) else { return Answer::Unwanted };
+        if remote.answered {
+            return Answer::Unwanted;
+        }
+        if remote.encapsulation != encapsulation {
+            return Answer::Mismatch;
         }
         remote.incoming = Some(delivery);
         remote.answered = true;
         self.wake_flow(id);
-        true
+        Answer::Taken
     }
 
     pub(in crate::core) fn flow_connected(&mut self, id: FlowId, peer: String) {

@@ -46,6 +46,17 @@ impl FailedState {
     }
 }
 
+/// What becomes of a stream that comes as an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::core) enum Answer {
+    /// It is the flow's.
+    Taken,
+    /// It is in another encapsulation than the flow's own.
+    Mismatch,
+    /// The flow has its answer, or is gone.
+    Unwanted,
+}
+
 /// Which end of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::core) enum Side {
