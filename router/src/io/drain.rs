@@ -21,7 +21,7 @@ const CUT_LIMIT: Duration = Duration::from_millis(500);
 /// What a drain left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// TCP connections that were still open at the deadline and were cut.
+    /// TCP connections (a hub: streams of its edges) that were still open at the deadline and were cut.
     pub cut: usize,
 }
 
@@ -51,10 +51,10 @@ impl Drain {
     pub(super) async fn run(self: Rc<Self>, driver: Rc<Driver>) {
         driver.draining.set(true);
         close_services(&driver).await;
-        while driver.open_flows() > 0 && Instant::now() < self.deadline.get() {
+        while busy(&driver) > 0 && Instant::now() < self.deadline.get() {
             sleep(LOOK).await;
         }
-        let cut = driver.open_flows();
+        let cut = busy(&driver);
         if cut > 0 {
             tracing::warn!(connections = cut, "connections are still open and are cut now");
         }
@@ -91,6 +91,11 @@ async fn close_services(driver: &Rc<Driver>) {
             router.remove_connector(id);
         }
     });
+}
+
+/// What a drain waits for: our own TCP connections, and streams between our edges.
+fn busy(driver: &Rc<Driver>) -> usize {
+    driver.open_flows() + driver.core(|router, _| router.open_splices())
 }
 
 async fn until(limit: Duration, reached: impl Fn() -> bool) {

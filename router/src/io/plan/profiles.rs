@@ -6,8 +6,12 @@ use std::rc::Rc;
 use moorline_definition::router_config::SslProfile;
 
 use super::{Check, StartProblem};
+use crate::io::Timestamp;
 use crate::io::tls::{Expected, TlsError, TlsFiles, TlsIdentity};
 use crate::io::uplink::UplinkTls;
+
+/// Seconds before its end from which a certificate is warned of.
+const EXPIRES_SOON: i64 = 14 * 86_400;
 
 impl<'a> Check<'a> {
     /// Loads a profile once; what is wrong with it is said once.
@@ -23,11 +27,24 @@ impl<'a> Check<'a> {
             }
         };
         let loaded = match loaded {
-            Ok(loaded) => Some(Rc::new(loaded)),
+            Ok(loaded) => {
+                self.warnings.extend(expiry_warning(name, &loaded.1));
+                Some(Rc::new(loaded))
+            }
             Err(problem) => self.fail(problem),
         };
         self.identities.insert(name, loaded.clone());
         loaded
+    }
+}
+
+/// Said early: a certificate that ends takes the link with it.
+fn expiry_warning(profile: &str, identity: &TlsIdentity) -> Option<String> {
+    let not_after = identity.not_after()?;
+    match not_after.unix() - Timestamp::now().unix() {
+        left if left <= 0 => Some(format!("the certificate of sslProfile {profile} has expired since {not_after}")),
+        left if left < EXPIRES_SOON => Some(format!("the certificate of sslProfile {profile} expires at {not_after}")),
+        _ => None,
     }
 }
 
