@@ -5,21 +5,22 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::{demo, docs, gateway, hub, router, token};
 
-/// What every command's exit code means; the last lines of each `--help`.
-pub(crate) const EXIT_CODES: &str = "\
+/// What every command's exit code means.
+macro_rules! exit_codes {
+    () => {
+        "\
 Exit codes:
   0  good
   1  a failure while running: a port in use, a file that cannot be written, a router that ended
-  2  a definition, token, configuration or option that cannot be used; nothing was changed";
+  2  a definition, token, configuration or option that cannot be used; nothing was changed"
+    };
+}
+pub(crate) use exit_codes;
 
 /// Examples and exit codes, as every `--help` ends with them.
 macro_rules! closing {
     ($($examples:literal),+ $(,)?) => {
-        concat!("Examples:\n", $("  ", $examples, "\n",)+ "\n\
-Exit codes:
-  0  good
-  1  a failure while running: a port in use, a file that cannot be written, a router that ended
-  2  a definition, token, configuration or option that cannot be used; nothing was changed")
+        concat!("Examples:\n", $("  ", $examples, "\n",)+ "\n", crate::cli::exit_codes!())
     };
 }
 pub(crate) use closing;
@@ -91,7 +92,7 @@ mod tests {
     fn every_verb_has_an_example_and_says_its_exit_codes() {
         every_command(&Cli::command(), &mut |command| {
             let closing = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
-            assert!(closing.contains(EXIT_CODES), "{} does not say its exit codes", command.get_name());
+            assert!(closing.contains(exit_codes!()), "{} does not say its exit codes", command.get_name());
             assert!(closing.contains("Examples:\n  moorline "), "{} has no example", command.get_name());
             assert!(command.get_about().is_some(), "{} has no purpose", command.get_name());
         });

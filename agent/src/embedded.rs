@@ -130,7 +130,7 @@ fn not_started(error: StartError) -> Failure {
         return Failure::Runtime(error.into());
     };
     let host_only = problems.iter().all(|problem| matches!(problem, StartProblem::Bind { .. }));
-    let next = if host_only { "\nfree the port, or choose another one in the definition" } else { "" };
+    let next = if host_only { "\nfree the port, or choose another one" } else { "" };
     let words = anyhow!("the router cannot start\n{error}{next}");
     if host_only { Failure::Runtime(words) } else { Failure::Input(words) }
 }

@@ -28,10 +28,23 @@ impl Failure {
     /// Says it on stderr.
     pub(crate) fn show(&self) {
         match self {
-            Self::Input(error) | Self::Runtime(error) => output::error(&format!("{error:#}")),
+            Self::Input(error) | Self::Runtime(error) => output::error(&words(error)),
             Self::InputShown => {}
         }
     }
+}
+
+/// The error and its causes, without those whose words were said already.
+fn words(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 /// An error that nobody judged is a failure of the moment.

@@ -1,5 +1,6 @@
 //! `moorline token`: the files that let gateways link to a hub.
 
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -96,7 +97,7 @@ impl Create {
         files::write_secret(&self.file, token.to_yaml().as_bytes()).or_runtime()?;
         // As Skupper says it, trailing blank included.
         say(format_args!("Connection token written to {} ", self.file.display()));
-        advise(&directory, &mut site, &host)
+        advise(&directory, &mut site, &host, self.host.is_some())
     }
 
     fn refuse_to_overwrite(&self) -> Result<(), Failure> {
@@ -128,7 +129,7 @@ fn default_host(site: &Site) -> String {
 
 /// Says why links with the token would fail, and what to do about it. A name that the certificate lacks is remembered,
 /// so that the hub's next start adds it.
-fn advise(directory: &StateDirectory, site: &mut Site, host: &str) -> Result<(), Failure> {
+fn advise(directory: &StateDirectory, site: &mut Site, host: &str, host_was_given: bool) -> Result<(), Failure> {
     if !site.certified.iter().any(|name| name.eq_ignore_ascii_case(host)) {
         if !site.hosts.iter().any(|name| name == host) {
             site.hosts.push(host.to_owned());
@@ -139,7 +140,8 @@ fn advise(directory: &StateDirectory, site: &mut Site, host: &str) -> Result<(),
              which adds {host}"
         ));
     }
-    if site.listen.is_loopback() {
+    let elsewhere = host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if site.listen.is_loopback() && (elsewhere || !host_was_given) {
         warning(&format!(
             "the hub listens on {}, which this machine alone can reach; for others start it with \
              `moorline hub run --listen 0.0.0.0:{}`",

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -27,6 +29,8 @@ pub(super) struct Child {
     pub(super) name: &'static str,
     process: tokio::process::Child,
     said: watch::Receiver<Said>,
+    /// Whether its stdout is shown no more.
+    quiet: Arc<AtomicBool>,
 }
 
 /// What a child said so far.
@@ -53,17 +57,23 @@ impl Child {
             .spawn()
             .with_context(|| format!("{} cannot be started", program.display()))?;
         let (sender, said) = watch::channel(Said { lines: VecDeque::new(), open: 2 });
+        let quiet = Arc::new(AtomicBool::new(false));
         if let (Some(out), Some(err)) = (process.stdout.take(), process.stderr.take()) {
-            tokio::spawn(listen(Some(name), out, sender.clone()));
-            tokio::spawn(listen(None, err, sender));
+            tokio::spawn(listen(name, out, sender.clone(), Arc::clone(&quiet)));
+            tokio::spawn(listen(name, err, sender, Arc::new(AtomicBool::new(true))));
         }
-        Ok(Self { name, process, said })
+        Ok(Self { name, process, said, quiet })
     }
 
-    /// Waits for a line that starts with `beginning`, and answers what follows it.
-    pub(super) async fn says(&self, beginning: &str, limit: Duration) -> anyhow::Result<String> {
+    /// Shows its stdout no more.
+    pub(super) fn hush(&self) {
+        self.quiet.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for a line with `words`, and answers the line.
+    pub(super) async fn says(&self, words: &str, limit: Duration) -> anyhow::Result<String> {
         let mut said = self.said.clone();
-        let after = |said: &Said| said.lines.iter().find_map(|line| Some(line.strip_prefix(beginning)?.to_owned()));
+        let after = |said: &Said| said.lines.iter().find(|line| line.contains(words)).cloned();
         let found = timeout(limit, said.wait_for(|said| after(said).is_some() || said.open == 0)).await;
         let found = match found {
             Ok(Ok(said)) => after(&said),
@@ -71,7 +81,7 @@ impl Child {
         };
         found.ok_or_else(|| match self.said.borrow().open {
             0 => self.blame(anyhow!("the {} ended", self.name)),
-            _ => self.blame(anyhow!("the {} did not say {beginning:?} within {} s", self.name, limit.as_secs())),
+            _ => self.blame(anyhow!("the {} did not say {words:?} within {} s", self.name, limit.as_secs())),
         })
     }
 
@@ -114,11 +124,11 @@ impl Child {
     }
 }
 
-/// Remembers each line; shows it under `name`, if there is one.
-async fn listen(name: Option<&str>, stream: impl AsyncRead + Unpin, said: watch::Sender<Said>) {
+/// Remembers each line; shows it under `name` unless quiet.
+async fn listen(name: &str, stream: impl AsyncRead + Unpin, said: watch::Sender<Said>, quiet: Arc<AtomicBool>) {
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(name) = name {
+        if !quiet.load(Ordering::Relaxed) {
             say(format_args!("  {name:<14} | {line}"));
         }
         said.send_modify(|said| {

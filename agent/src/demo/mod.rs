@@ -7,7 +7,7 @@ mod round_trip;
 
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::cli::closing;
@@ -41,34 +41,40 @@ impl Arguments {
             .or_runtime()?;
         runtime.block_on(async {
             let mut endings = Endings::catch().context("signals cannot be caught").or_runtime()?;
-            // Whatever way it ends: dropping the network ends the processes and removes the files.
-            tokio::select! {
-                shown = show(self.keep) => shown.or_runtime(),
-                signal = endings.next() => Err(Failure::Runtime(anyhow!("{signal}: the demo was ended"))),
-            }
+            show(self.keep, &mut endings).await.or_runtime()
         })
     }
 }
 
-async fn show(keep: bool) -> anyhow::Result<()> {
+/// Whatever way it ends: dropping the network ends the processes and removes the files.
+async fn show(keep: bool, endings: &mut Endings) -> anyhow::Result<()> {
     let begun = Instant::now();
-    say("A hub and two gateways, each a process of this program, linked over mutual TLS:\n");
-    let echo = echo_server::start().await.context("the demo's server cannot be started")?;
-    let network = Network::start(echo).await?;
-    let port = network.forward();
-    let trip = round_trip::run(port).await.context("the round trip failed");
-    let trip = trip.map_err(|error| network.blame(error))?;
-    network.show_status();
-    say(format_args!("round trip through two gateways: ok ({trip})"));
+    let network = tokio::select! {
+        network = make_round_trip() => network?,
+        signal = endings.next() => bail!("{signal}: the demo was ended"),
+    };
     if keep {
         network.show_what_to_try();
-        let mut endings = Endings::catch()?;
         tokio::select! {
             _ = endings.next() => say("\nending"),
             failure = network.any_ended() => return Err(failure),
         }
     }
     network.end().await?;
-    say(format_args!("all three ended, nothing left behind, {:.1} s in all", begun.elapsed().as_secs_f64()));
+    say(format_args!(
+        "all three processes ended, nothing is left behind; {:.1} s in all",
+        begun.elapsed().as_secs_f64()
+    ));
     Ok(())
+}
+
+async fn make_round_trip() -> anyhow::Result<Network> {
+    say("A hub and two gateways, each a process of this program, linked over mutual TLS:\n");
+    let echo = echo_server::start().await.context("the demo's server cannot be started")?;
+    let network = Network::start(echo).await?;
+    let trip = round_trip::run(network.forward()).await.context("the round trip failed");
+    let trip = trip.map_err(|error| network.blame(error))?;
+    network.show_status().await?;
+    say(format_args!("round trip through two gateways: ok ({trip})"));
+    Ok(network)
 }

@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use super::child::Child;
 use super::echo_server::GREETING;
+use super::round_trip::BYTES;
 use crate::output::say;
 
 /// The server's address on the network.
@@ -85,17 +86,25 @@ impl Network {
         [&self.near, &self.far, &self.hub].into_iter().fold(error, |error, child| child.blame(error))
     }
 
-    /// The way that the data went.
-    pub(super) fn show_status(&self) {
+    /// The way that the data went, and what both gateways say of it in their access logs.
+    pub(super) async fn show_status(&self) -> anyhow::Result<()> {
         let Self { forward, server, hub_address, .. } = self;
+        let near = Account::of(&self.near).await?;
+        let far = Account::of(&self.far).await?;
+        let (sent, answered) = (BYTES as u64, (BYTES + GREETING.len()) as u64);
+        // A listener reads what the client sends, a connector what the server answers.
+        if (near.read, near.written) != (sent, answered) || (far.read, far.written) != (answered, sent) {
+            bail!("the gateways counted {near:?} and {far:?}, and {sent} bytes went and {answered} came");
+        }
         say(format_args!(
             "
-  client -> {forward:<21}  port of the near gateway, a forward of {SERVICE}
-         -> {hub_address:<21}  hub, mutual TLS
-         -> far gateway            linked to the hub, mutual TLS
-         -> {server:<21}  server, bound as {SERVICE}
+  client        -> {forward:<21}  port of the near gateway, a forward of {SERVICE}
+  near gateway  -> {hub_address:<21}  the hub, mutual TLS: {sent} bytes went, {answered} came
+  far gateway   -> {hub_address:<21}  the hub, mutual TLS: {sent} bytes came, {answered} went
+                -> {server:<21}  the server, bound as {SERVICE}
 "
         ));
+        Ok(())
     }
 
     pub(super) fn show_what_to_try(&self) {
@@ -129,11 +138,32 @@ It runs until Ctrl-C. To try, in another terminal:
 
     /// Ends all three in order, and removes the files.
     pub(super) async fn end(mut self) -> anyhow::Result<()> {
+        for child in [&self.near, &self.far, &self.hub] {
+            child.hush();
+        }
         self.near.end().await?;
         self.far.end().await?;
         self.hub.end().await?;
         let path = self.place.0.path().to_owned();
         self.place.0.close().with_context(|| format!("remove {}", path.display()))
+    }
+}
+
+/// What a gateway says of its one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Account {
+    /// Bytes from its client or server.
+    read: u64,
+    /// Bytes to its client or server.
+    written: u64,
+}
+
+impl Account {
+    async fn of(gateway: &Child) -> anyhow::Result<Self> {
+        let line = gateway.says(" access: ", STEP).await?;
+        let number = |key: &str| line.split(key).nth(1)?.split(' ').next()?.parse().ok();
+        let account = number("bytes_in=").zip(number("bytes_out=")).map(|(read, written)| Self { read, written });
+        account.with_context(|| format!("the {} counted nothing: {line}", gateway.name))
     }
 }
 

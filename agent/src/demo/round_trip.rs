@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use super::echo_server::GREETING;
 
 const MEBIBYTES: usize = 8;
-const BYTES: usize = MEBIBYTES << 20;
+/// What goes each way after the greeting.
+pub(super) const BYTES: usize = MEBIBYTES << 20;
 const CHUNK: usize = 64 << 10;
 const LIMIT: Duration = Duration::from_secs(8);
 

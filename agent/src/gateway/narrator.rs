@@ -1,6 +1,7 @@
 //! What a gateway says on stdout: what is bound, what is linked, what can be reached.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 
 use moorline_definition::router_config::{RouterConfig, TcpBridge};
@@ -44,11 +45,12 @@ impl GatewayNarrator {
     }
 
     fn listening(&mut self, listener: String, address: String, sockets: &[SocketAddr]) {
-        if !self.listening.contains_key(&listener) {
-            let sockets: Vec<String> = sockets.iter().map(ToString::to_string).collect();
-            say(format_args!("listening on {} for {address}", sockets.join(" and ")));
-            self.listening.insert(listener, address);
-        }
+        let Entry::Vacant(entry) = self.listening.entry(listener) else {
+            return;
+        };
+        let sockets: Vec<String> = sockets.iter().map(ToString::to_string).collect();
+        say(format_args!("listening on {} for {address}", sockets.join(" and ")));
+        entry.insert(address);
     }
 }
 
@@ -75,7 +77,8 @@ impl Narrator for GatewayNarrator {
         match event {
             Event::Linked { peer, .. } => self.linked(peer),
             Event::LinkFailed { .. } => {
-                if self.linked_to.take().is_some() {
+                let was_linked = self.linked_to.take().is_some();
+                if was_linked {
                     say(format_args!("no longer linked to {}; trying again until it works", self.network));
                 }
             }

@@ -1,0 +1,105 @@
+//! `moorline gateway check` as people and machines see it.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod support;
+
+use serde_json::Value;
+use support::Place;
+
+const BAD: &str = "name: Database\nbindings:\n  - service: {address: database, protocol: TCP, ports: [5432]}\n";
+
+#[test]
+fn a_good_definition_is_said_to_be_good() {
+    let place = Place::new();
+    let file = place.definition("database", "bindings", 5432);
+    let ended = place.moorline(&["gateway", "check", file.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.out, format!("{}: good: 1 binding, 0 forwards\n", file.display()));
+    assert_eq!(ended.err, "");
+}
+
+#[test]
+fn the_examples_are_good() {
+    let place = Place::new();
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    for file in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()) {
+        let ended = place.moorline(&["gateway", "check", "--strict", file.to_str().unwrap()]);
+        assert_eq!(ended.code, Some(0), "{}: {}", file.display(), ended.err);
+    }
+}
+
+#[test]
+fn every_problem_of_a_bad_definition_is_shown_with_its_line() {
+    let place = Place::new();
+    place.write("bad.yaml", BAD);
+    let before = place.snapshot();
+    let ended = place.moorline(&["gateway", "check", "bad.yaml"]);
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.out, "");
+    for words in
+        ["bad.yaml:1:7", "bad.yaml:3:", "address must be <name>:<port>", "did you mean", "bad.yaml: bad: 3 errors"]
+    {
+        assert!(ended.err.contains(words), "{words:?} is not in:\n{}", ended.err);
+    }
+    assert!(!ended.err.contains('\x1b'), "colours where nobody can see them");
+    assert_eq!(place.snapshot(), before);
+}
+
+#[test]
+fn machines_get_the_same_as_json() {
+    let place = Place::new();
+    place.write("bad.yaml", BAD);
+    let bad = place.moorline(&["gateway", "check", "bad.yaml", "--output", "json"]);
+    assert_eq!((bad.code, bad.err.as_str()), (Some(2), ""));
+    let bad: Value = serde_json::from_str(&bad.out).unwrap();
+    assert_eq!(bad["ok"], false);
+    assert_eq!(bad["problems"][0]["line"], 1);
+
+    let good = place.definition("database", "bindings", 5432);
+    let good = place.moorline(&["gateway", "check", good.to_str().unwrap(), "-o", "json"]);
+    assert_eq!(good.code, Some(0));
+    assert_eq!(serde_json::from_str::<Value>(&good.out).unwrap()["ok"], true);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said_plainly() {
+    let place = Place::new();
+    let words = "Failed to read gateway config file: open none.yaml: no such file or directory";
+    place.moorline(&["gateway", "check", "none.yaml"]).refused(2, words);
+    let json = place.moorline(&["gateway", "check", "none.yaml", "-o", "json"]);
+    assert_eq!(json.code, Some(2));
+    assert_eq!(serde_json::from_str::<Value>(&json.out).unwrap()["problems"][0]["message"], words);
+    place.moorline(&["gateway", "check", "run"]).refused(2, "open run: is a directory");
+}
+
+#[test]
+fn credentials_that_a_definition_names_must_be_there() {
+    let place = Place::new();
+    place.write(
+        "tls.yaml",
+        "name: tls\nforwards:\n  - name: a\n    host: 127.0.0.1\n    target_ports: [7443]\n    \
+         service: {address: \"a:443\", protocol: tcp, ports: [7443], tlscredentials: shop}\n",
+    );
+    place.moorline(&["gateway", "check", "tls.yaml"]).refused(2, "tls.crt, tls.key, ca.crt not found");
+    let folder = place.path("certs/shop");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["tls.crt", "tls.key", "ca.crt"] {
+        std::fs::write(folder.join(file), "").unwrap();
+    }
+    let ended = place.moorline(&["gateway", "check", "tls.yaml", "--credentials-dir", "certs"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
+#[test]
+fn options_change_how_a_definition_is_read() {
+    let place = Place::new();
+    place.write("odd.yaml", "name: odd\ncolour: blue\nqdr-listeners:\n  - {name: amqp, host: 0.0.0.0, port: 5672}\n");
+    assert_eq!(place.moorline(&["gateway", "check", "odd.yaml"]).code, Some(2));
+    let lenient = place.moorline(&["gateway", "check", "odd.yaml", "--allow-insecure-management"]);
+    assert_eq!(lenient.code, Some(0), "{}", lenient.err);
+    assert!(lenient.out.ends_with("good: 0 bindings, 0 forwards, 2 warnings\n"), "{}", lenient.out);
+    let strict = place.moorline(&["gateway", "check", "odd.yaml", "--allow-insecure-management", "--strict"]);
+    assert_eq!(strict.code, Some(2));
+    let unknown = place.moorline(&["gateway", "check", "odd.yaml", "--compat", "skupper-0.1"]);
+    assert_eq!(unknown.code, Some(2));
+}
