@@ -26,7 +26,7 @@ use crate::{host, logging};
     "moorline router -c skrouterd.json -v 2>router.log",
 ))]
 pub(crate) struct Arguments {
-    /// The configuration: a JSON array of ["<entity>", {attributes}]
+    /// The configuration, as skrouterd reads it: JSON, with comment lines and variables
     #[arg(long, short, value_name = "FILE")]
     config: PathBuf,
 

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TOKEN")]
     token: PathBuf,
 
-    /// Where the gateway's files are while it runs: DIR/<gateway>, open to nobody else
+    /// Where the gateway's files are while it runs: DIR/GATEWAY, open to nobody else
     ///
     /// The uplink's certificates and the router's configuration are there, and go when it ends; its identity on the
     /// network stays. [default: $XDG_RUNTIME_DIR/moorline, for root without one /run/moorline; nothing stays]

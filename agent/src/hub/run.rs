@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long = "host", value_name = "NAME", value_parser = parse_host)]
     hosts: Vec<String>,
 
-    /// The hub's name, its router's id on the network [default: as before, at first moorline-hub-<host name>]
+    /// The hub's name, its router's id on the network [default: as before, at first moorline-hub-HOSTNAME]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Option<String>,
 
