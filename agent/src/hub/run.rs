@@ -32,7 +32,7 @@ use crate::{directories, embedded, host, output};
     "moorline hub run --listen 0.0.0.0:45671 --host hub.example.com",
 ))]
 pub(crate) struct Arguments {
-    /// Where gateways link to; 0.0.0.0 or [::] as HOST is every interface
+    /// Where gateways link to; 0.0.0.0 as HOST is every interface
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:45671")]
     listen: ListenAddress,
 
