@@ -275,6 +275,19 @@ fn listener_and_connector_on_one_router_need_no_network() {
         world.run();
         assert_eq!(world.socket(node, client).received, b"hello");
         assert_eq!(world.socket(node, client).closed, Some(CloseKind::Done));
+        // One end is over and gone while the other still has to take its last bytes.
+        let slow = world.client(node, listener);
+        let server = world.server(node);
+        world.socket(node, slow).stalled = true;
+        world.socket(node, slow).finish = true;
+        world.socket(node, server).to_send = pattern(100_000, 5);
+        world.socket(node, server).finish = true;
+        world.run();
+        assert_eq!(world.socket(node, server).closed, Some(CloseKind::Done));
+        world.socket(node, slow).stalled = false;
+        world.run();
+        assert!(world.socket(node, slow).received == pattern(100_000, 5));
+        assert_eq!(world.socket(node, slow).closed, Some(CloseKind::Done));
         let other = world.client(node, listener);
         world.socket(node, other).reset = true;
         world.run();

@@ -68,7 +68,12 @@ impl Router {
     /// The flow is gone from the driver: its record.
     pub(in crate::core) fn end_flow(&mut self, id: FlowId, now: Instant) {
         let still_joined = self.flows.get(id).is_some_and(|flow| match &flow.net {
-            Net::Local(other) => self.flows.get(*other).is_some_and(|other| other.close.is_none()),
+            // It ended well; a local partner may still have bytes to write.
+            _ if flow.close == Some(CloseKind::Done) => false,
+            // One that ended well has given all it had; the other end may still be writing it.
+            Net::Local(other) => {
+                flow.close != Some(CloseKind::Done) && self.flows.get(*other).is_some_and(|other| other.close.is_none())
+            }
             Net::Remote(remote) => !remote.ended || remote.incoming.is_some(),
             Net::Cut => false,
         });
