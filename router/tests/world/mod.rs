@@ -198,7 +198,7 @@ impl World {
         }
     }
 
-    fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let mut moved = false;
         for n in 0..self.nodes.len() {
             moved |= self.actions(n);

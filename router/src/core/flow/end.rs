@@ -70,10 +70,7 @@ impl Router {
         let still_joined = self.flows.get(id).is_some_and(|flow| match &flow.net {
             // It ended well; a local partner may still have bytes to write.
             _ if flow.close == Some(CloseKind::Done) => false,
-            // One that ended well has given all it had; the other end may still be writing it.
-            Net::Local(other) => {
-                flow.close != Some(CloseKind::Done) && self.flows.get(*other).is_some_and(|other| other.close.is_none())
-            }
+            Net::Local(other) => self.flows.get(*other).is_some_and(|other| other.close.is_none()),
             Net::Remote(remote) => !remote.ended || remote.incoming.is_some(),
             Net::Cut => false,
         });
