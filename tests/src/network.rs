@@ -23,7 +23,6 @@ pub struct Hub {
 pub struct Gateway {
     /// The program. It ends before its files go.
     pub process: Process,
-    #[expect(dead_code, reason = "the definition, token and state are in it")]
     home: Scratch,
 }
 
@@ -58,6 +57,12 @@ impl Hub {
     #[must_use]
     pub fn authority(&self) -> Authority {
         Authority::of_hub(&self.state())
+    }
+
+    /// The program, and the place for what belongs to it.
+    #[must_use]
+    pub fn into_parts(self) -> (Scratch, Process) {
+        (self.home, self.process)
     }
 
     /// Makes a link token, as `file`.
@@ -103,6 +108,18 @@ impl Gateway {
         command.arg(file).arg("--token").arg(home.join("token.yaml"));
         command.arg("--state-dir").arg(home.join("gateway")).args(options);
         Self { process: Process::start(name, &mut command), home }
+    }
+
+    /// The program, and the place for what belongs to it.
+    #[must_use]
+    pub fn into_parts(self) -> (Process, Scratch) {
+        (self.process, self.home)
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 }
 
