@@ -181,18 +181,9 @@ impl Router {
     /// The stream's origin is gone or aborted it: the next hop gets an abort.
     pub(super) fn abort_splice(&mut self, id: SpliceId) {
         let Some(splice) = self.remove_splice(id) else { return };
-        let Some(conn) = self.conns.get_mut(splice.to) else { return };
-        if let Some(out) = splice.out
-            && let Some(outbound) = conn.outgoing.remove(&out)
-        {
-            if !outbound.ended {
-                conn.amqp.abort(out);
-            }
-            let link = outbound.link;
-            self.link_free(splice.to, link);
-            self.serve_waiting(splice.to);
+        if let Some(out) = splice.out {
+            self.abort_delivery(splice.to, out);
         }
-        self.wake_conn(splice.to);
     }
 
     /// The next hop is gone: the origin hears so.

@@ -113,6 +113,16 @@ impl Router {
         }
     }
 
+    /// Cuts a delivery of ours off, so that its receiver cannot take it for complete.
+    pub(super) fn abort_delivery(&mut self, conn_id: ConnId, out: Outgoing) {
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        let Some(outbound) = conn.outgoing.remove(&out).filter(|outbound| !outbound.ended) else { return };
+        conn.amqp.abort(out);
+        self.link_free(conn_id, outbound.link);
+        self.serve_waiting(conn_id);
+        self.wake_conn(conn_id);
+    }
+
     /// Output was sent or the window opened: those who were blocked go on, in turn.
     pub(super) fn room_opened(&mut self, conn_id: ConnId) {
         let Some(conn) = self.conns.get(conn_id) else { return };
@@ -156,11 +166,8 @@ impl Conn {
     fn next_served(&mut self) -> Option<(Waiter, LinkId)> {
         let (_, only) = self.pool.waiting.front()?;
         if only.is_none() {
-            let link = *self.pool.idle.last()?;
-            if !self.amqp.can_start(link) {
-                return None;
-            }
-            self.pool.idle.pop();
+            let ready = self.pool.idle.iter().rposition(|link| self.amqp.can_start(*link))?;
+            let link = self.pool.idle.swap_remove(ready);
             return self.pool.waiting.pop_front().map(|(waiter, _)| (waiter, link));
         }
         let ready = |(_, link): &(Waiter, Option<LinkId>)| link.is_some_and(|link| self.amqp.can_start(link));

@@ -38,7 +38,8 @@ impl Router {
         self.wake_flow(id);
     }
 
-    /// The state goes first, the final transfer second, so that the far end knows a failure from an end.
+    /// The far end must know this from a good end. It hears so by the state of its own stream, which goes before our
+    /// final transfer; where that stream is over already, ours is aborted.
     fn cut_streams(&mut self, id: FlowId, remote: Remote, ended: bool, state: FailedState) {
         if let Some(temp) = &remote.temp {
             self.replies.remove(temp);
@@ -56,8 +57,11 @@ impl Router {
             if let Some(outbound) = conn.outgoing.get_mut(&out) {
                 outbound.owner = Owner::Nobody;
             }
-            if !remote.ended {
+            let told = remote.refused || remote.incoming.is_some();
+            if !remote.ended && told {
                 self.finish_delivery(remote.conn, out);
+            } else if !remote.ended {
+                self.abort_delivery(remote.conn, out);
             }
         } else if let Some(conn) = self.conns.get_mut(remote.conn) {
             conn.pool.waiting.retain(|(waiter, _)| *waiter != Waiter::Flow(id));

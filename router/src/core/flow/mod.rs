@@ -119,6 +119,8 @@ pub(in crate::core) struct Remote {
     windowed: bool,
     /// Our last transfer is out.
     ended: bool,
+    /// The far end has refused our stream, or given it up.
+    refused: bool,
     incoming: Option<Incoming>,
     /// The peer's stream has begun (its head was there).
     answered: bool,
@@ -206,6 +208,7 @@ impl Remote {
             acked: 0,
             windowed: true,
             ended: false,
+            refused: false,
             incoming: None,
             answered: false,
             sections: DataSections::default(),

@@ -122,6 +122,7 @@ impl Router {
             None if settled => remote.windowed = false,
             None => {}
             Some(failed) => {
+                remote.refused = true;
                 let began = remote.answered && remote.sent > 0;
                 let cause = failure(&failed, listener && !began);
                 self.fail_flow(id, cause, FailedState::Modified);
