@@ -59,12 +59,6 @@ impl Hub {
         Authority::of_hub(&self.state())
     }
 
-    /// The program, and the place for what belongs to it.
-    #[must_use]
-    pub fn into_parts(self) -> (Scratch, Process) {
-        (self.home, self.process)
-    }
-
     /// Makes a link token, as `file`.
     pub fn token(&self, file: &Path) {
         let made = run(

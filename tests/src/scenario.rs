@@ -29,6 +29,8 @@ pub const QUICK: &[(&str, Scenario)] = &[
     ("half close by server", half_close_by_server),
     ("reset by client", reset_by_client),
     ("reset by server", reset_by_server),
+    ("client gone in mid-stream", client_gone_in_mid_stream),
+    ("server gone in mid-stream", server_gone_in_mid_stream),
     ("refused target", refused_target),
 ];
 
@@ -115,6 +117,34 @@ pub fn reset_by_server(ends: Ends) -> io::Result<()> {
     client.write_all(b"hello")?;
     server.result()?;
     wait_until_dead(&mut client)
+}
+
+/// The client crashes while the server sends at full speed: the server's connection ends.
+pub fn client_gone_in_mid_stream(ends: Ends) -> io::Result<()> {
+    let server = Server::start(ends.target, |mut stream| Ok(send_until_dead(&mut stream)));
+    let mut client = connect_when_open(ends.entry);
+    payload::receive_at_most(&mut client, 3 << 20)?;
+    reset(client);
+    let error = server.result()?;
+    if is_reset(&error) { Ok(()) } else { Err(error) }
+}
+
+/// The server crashes while the client sends at full speed: the client's connection ends.
+pub fn server_gone_in_mid_stream(ends: Ends) -> io::Result<()> {
+    let server = Server::start(ends.target, |mut stream| {
+        payload::receive_at_most(&mut stream, 3 << 20)?;
+        reset(stream);
+        Ok(())
+    });
+    let mut client = connect_when_open(ends.entry);
+    let error = send_until_dead(&mut client);
+    server.result()?;
+    if is_reset(&error) { Ok(()) } else { Err(error) }
+}
+
+/// Writes as fast as it can, for as long as somebody takes it; answers why not any more.
+fn send_until_dead(stream: &mut TcpStream) -> io::Error {
+    payload::send(stream, 9, u64::MAX).err().unwrap_or_else(|| io::Error::other("everything was taken"))
 }
 
 /// Nobody listens at the target: the client's connection ends, without a byte.

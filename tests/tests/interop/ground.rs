@@ -1,12 +1,14 @@
 //! The three routers of a scenario, each ours or the real one.
 
 use std::fmt;
+use std::io::{self, Write};
+use std::net::TcpStream;
 
 use moorline_tests::authority::{Authority, Credentials};
 use moorline_tests::command::moorline;
 use moorline_tests::definition::Definition;
 use moorline_tests::network::{Gateway, Hub};
-use moorline_tests::peer::{connect_when_open, echo_server, wait_until_closed};
+use moorline_tests::peer::{Server, connect_when_open, read_exactly, wait_until_closed, wait_until_dead};
 use moorline_tests::ports::free_port;
 use moorline_tests::process::Process;
 use moorline_tests::scenario::{self, Ends, QUICK};
@@ -67,10 +69,32 @@ pub(crate) struct Ground {
     ends: Ends,
     // Edges end before their hub.
     connector: Option<Process>,
-    _listener: Option<Process>,
-    _hub: Process,
+    listener: Option<Process>,
+    centre: Centre,
     _home: Scratch,
     _files: Vec<Scratch>,
+}
+
+/// What the edges link to.
+enum Centre {
+    Ours(Hub),
+    Real { process: Process, router: Skrouterd, home: Scratch, file: RouterFile },
+}
+
+impl Centre {
+    fn crash(&mut self) {
+        match self {
+            Self::Ours(hub) => hub.process.crash(),
+            Self::Real { process, .. } => process.crash(),
+        }
+    }
+
+    fn restart(&mut self) {
+        match self {
+            Self::Ours(hub) => hub.restart(),
+            Self::Real { process, router, home, file } => *process = router.run("interior", home, file),
+        }
+    }
 }
 
 /// What the parts of a ground share while it is made.
@@ -108,7 +132,7 @@ impl Ground {
             }
             file
         };
-        let (mut site, hub_process) = match hub {
+        let (mut site, centre) = match hub {
             Place::Real => Site::with_real_interior(real, attribute, bridges),
             Place::Ours => Site::with_our_hub(real, attribute),
         };
@@ -124,13 +148,13 @@ impl Ground {
             (Encapsulation::Default, true) => "legacy",
             _ => "lite",
         };
-        let centre = if hub == Place::Real { "real interior" } else { "our hub" };
+        let between = if hub == Place::Real { "real interior" } else { "our hub" };
         Self {
-            name: format!("{carried}: listener {listener}, {centre}, connector {connector}"),
+            name: format!("{carried}: listener {listener}, {between}, connector {connector}"),
             ends,
             connector: connector_process,
-            _listener: listener_process,
-            _hub: hub_process,
+            listener: listener_process,
+            centre,
             _home: site.home,
             _files: site.files,
         }
@@ -142,19 +166,21 @@ impl<'a> Site<'a> {
         real: &'a Skrouterd,
         encapsulation: Option<&'static str>,
         bridges: impl FnOnce(RouterFile) -> RouterFile,
-    ) -> (Self, Process) {
+    ) -> (Self, Centre) {
         let (home, port, authority) = (Scratch::new(), free_port(), Authority::new("skupper-site-ca"));
         let certificates = authority.server(&["localhost", "127.0.0.1"]).write(&home.join("interior-certs"));
         let file = RouterFile::new("interior", "interior").certificates(&certificates).edge_listener(port);
-        let process = real.run("interior", &home, &trace(bridges(file), "interior"));
-        (Self { real, home, files: Vec::new(), authority, port, encapsulation }, process)
+        let file = trace(bridges(file), "interior");
+        let process = real.run("interior", &home, &file);
+        let centre = Centre::Real { process, router: real.clone(), home, file };
+        (Self { real, home: Scratch::new(), files: Vec::new(), authority, port, encapsulation }, centre)
     }
 
-    fn with_our_hub(real: &'a Skrouterd, encapsulation: Option<&'static str>) -> (Self, Process) {
+    fn with_our_hub(real: &'a Skrouterd, encapsulation: Option<&'static str>) -> (Self, Centre) {
         let hub = Hub::start();
         let (authority, port) = (hub.authority(), hub.port());
-        let (home, process) = hub.into_parts();
-        (Self { real, home, files: Vec::new(), authority, port, encapsulation }, process)
+        let site = Self { real, home: Scratch::new(), files: Vec::new(), authority, port, encapsulation };
+        (site, Centre::Ours(hub))
     }
 
     fn edge(
@@ -198,8 +224,8 @@ fn trace(file: RouterFile, name: &str) -> RouterFile {
     }
 }
 
-/// Every scenario on a ground, and at last the loss of the connector's router.
-pub(crate) fn every_ground(table: &mut Table, start: impl FnOnce() -> Ground) {
+/// Every scenario on a ground, and at last the loss of each of its routers.
+pub(crate) fn every_ground(table: &mut Table, start: impl Fn() -> Ground) {
     let mut ground = start();
     let (name, ends) = (ground.name.clone(), ground.ends);
     for (scenario, run) in QUICK {
@@ -208,13 +234,59 @@ pub(crate) fn every_ground(table: &mut Table, start: impl FnOnce() -> Ground) {
     table.record(&name, "bulk each way", || scenario::bulk(ends, BULK));
     table.record(&name, "bulk both ways at once", || scenario::bulk_both_ways(ends, BULK / 4));
     table.record(&name, "50 at once", || scenario::parallel(ends, PARALLEL));
+    table.record(&name, "hub lost and back", || {
+        let server = OpenConnection::through(ends)?;
+        ground.centre.crash();
+        // A listener of an edge closes; a listener of the hub went with it.
+        wait_until_closed(ends.entry);
+        server.ends_at_both_ends()?;
+        ground.centre.restart();
+        scenario::server_speaks_first(ends)?;
+        scenario::bulk_both_ways(ends, 8 << 20)
+    });
     if let Some(connector) = &mut ground.connector {
         table.record(&name, "connector's router lost", || {
-            let _server = echo_server(ends.target);
-            drop(connect_when_open(ends.entry));
+            let open = OpenConnection::through(ends)?;
             connector.crash();
             wait_until_closed(ends.entry);
-            Ok(())
+            open.ends_at_both_ends()
         });
+    }
+    drop(ground);
+    let mut ground = start();
+    let ends = ground.ends;
+    if let Some(listener) = &mut ground.listener {
+        table.record(&name, "listener's router lost", || {
+            let open = OpenConnection::through(ends)?;
+            listener.crash();
+            open.ends_at_both_ends()
+        });
+    }
+}
+
+/// A connection on which both ends have spoken.
+struct OpenConnection {
+    client: TcpStream,
+    server: Server<()>,
+}
+
+impl OpenConnection {
+    fn through(ends: Ends) -> io::Result<Self> {
+        let server = Server::start(ends.target, |mut stream| {
+            stream.write_all(b"ready")?;
+            read_exactly(&mut stream, 2)?;
+            stream.write_all(b"steady")?;
+            wait_until_dead(&mut stream)
+        });
+        let mut client = connect_when_open(ends.entry);
+        read_exactly(&mut client, 5)?;
+        client.write_all(b"go")?;
+        read_exactly(&mut client, 6)?;
+        Ok(Self { client, server })
+    }
+
+    fn ends_at_both_ends(mut self) -> io::Result<()> {
+        wait_until_dead(&mut self.client)?;
+        self.server.result()
     }
 }
