@@ -71,7 +71,7 @@ struct AmqpTask<'a> {
 
 /// What one pass over the connection leaves to do.
 enum Next {
-    /// AMQP is over.
+    /// AMQP is over; its last bytes may still wait.
     Finished,
     /// More can be done at once, others first.
     Yield,
@@ -124,10 +124,15 @@ impl AmqpTask<'_> {
         connections.get(self.conn).is_some_and(|entry| entry.peer.is_some())
     }
 
-    /// The orderly end of the transport: all output, `close_notify`, the end of the stream.
+    /// The orderly end of the transport: all output, `close_notify`, the end of the stream. A peer that fell silent
+    /// takes nothing any more; neither the streams nor the next attempt may wait for it.
     async fn close(&mut self) {
-        self.transport.close_notify();
         let flushed = timeout(CLOSE_LIMIT, async {
+            let (driver, conn) = (self.driver, self.conn);
+            while !driver.core(|router, now| send(router, conn, &mut self.transport, now))? {
+                self.transport.ready(Interest::WRITABLE).await?;
+            }
+            self.transport.close_notify();
             while !self.transport.flush()? {
                 self.transport.ready(Interest::WRITABLE).await?;
             }
@@ -176,14 +181,14 @@ fn pass(
         more = receive(router, conn, transport, unused, buffers, now)?;
     }
     let flushed = send(router, conn, transport, now)?;
-    if router.is_finished(conn) && flushed {
+    if router.is_finished(conn) {
         return Ok(Next::Finished);
     }
     if more {
         return Ok(Next::Yield);
     }
     let mut interest = Interest::ERROR;
-    if !router.is_finished(conn) && router.wants_input(conn) {
+    if router.wants_input(conn) {
         interest |= Interest::READABLE;
     }
     if !flushed {
