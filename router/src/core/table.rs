@@ -177,7 +177,7 @@ mod tests {
         for dest in [a, b] {
             table.add_server(&address, dest);
         }
-        let mut open = |table: &mut Table| {
+        let open = |table: &mut Table| {
             let dest = table.choose("db:1", |_| true).unwrap();
             table.count("db:1", dest, 1);
             dest

@@ -166,7 +166,7 @@ impl World {
 
     pub(crate) fn records(&self, node: usize) -> Vec<&FlowRecord> {
         let record = |report| match report {
-            &Report::FlowEnded(ref record) => Some(record),
+            Report::FlowEnded(record) => Some(record),
             _ => None,
         };
         self.nodes[node].reports.iter().filter_map(record).collect()
