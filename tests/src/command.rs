@@ -1,9 +1,15 @@
 //! The `moorline` program under test.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::DEADLINE;
 use crate::scratch::Scratch;
 
 /// The program: what `MOORLINE_BIN` names, else a release build of this workspace.
@@ -40,9 +46,27 @@ pub fn moorline<A: AsRef<std::ffi::OsStr>>(home: &Scratch, arguments: impl IntoI
     command
 }
 
-/// Runs it to its end.
+/// Runs it to its end, which must come.
 pub fn run<A: AsRef<std::ffi::OsStr>>(home: &Scratch, arguments: impl IntoIterator<Item = A>) -> Output {
-    moorline(home, arguments).output().expect("start moorline")
+    finish(&mut moorline(home, arguments))
+}
+
+/// Runs a command to its end. One that does not end is killed, and has a signal for its status.
+pub fn finish(command: &mut Command) -> Output {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("start moorline");
+    let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    let (ended, watch) = mpsc::channel::<()>();
+    let watchdog = thread::spawn(move || {
+        // While nobody has waited for it, its id is its own.
+        if watch.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            let _ = kill(id, Signal::SIGKILL);
+        }
+    });
+    let output = child.wait_with_output().expect("what it said");
+    drop(ended);
+    watchdog.join().expect("the watchdog");
+    output
 }
 
 /// What it said on stderr.

@@ -5,7 +5,7 @@
 use std::fs;
 
 use moorline_tests::authority::{Authority, Credentials};
-use moorline_tests::command::{moorline, run, stderr};
+use moorline_tests::command::{run, stderr};
 use moorline_tests::scratch::Scratch;
 use moorline_tests::tree::tree;
 
@@ -123,7 +123,7 @@ fn bad_options_are_refused() {
     let home = Scratch::new();
     for arguments in [&["hub", "run", "--listen", "nowhere"][..], &["gateway", "rn"], &["token", "create"]] {
         let before = tree(home.path());
-        let output = moorline(&home, arguments).output().unwrap();
+        let output = run(&home, arguments);
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         assert_eq!(tree(home.path()), before);
     }

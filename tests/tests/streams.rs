@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use moorline_tests::command::{moorline, stderr};
+use moorline_tests::command::{finish, moorline, stderr};
 use moorline_tests::definition::Definition;
 use moorline_tests::network::{Gateway, Hub, Route};
 use moorline_tests::peer::{
@@ -157,7 +157,7 @@ fn a_port_in_use_is_said_at_the_start() {
     // The hub's port as well.
     let home = Scratch::new();
     let mut second = moorline(&home, ["hub", "run", "--listen"]);
-    let output = second.arg(format!("127.0.0.1:{}", hub.port())).output().unwrap();
+    let output = finish(second.arg(format!("127.0.0.1:{}", hub.port())));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(&hub.port().to_string()), "{}", stderr(&output));
 }
