@@ -165,11 +165,8 @@ impl World {
     }
 
     pub(crate) fn records(&self, node: usize) -> Vec<&FlowRecord> {
-        let record = |report| match report {
-            Report::FlowEnded(record) => Some(record),
-            _ => None,
-        };
-        self.nodes[node].reports.iter().filter_map(record).collect()
+        let reports = self.nodes[node].reports.iter();
+        reports.filter_map(|report| if let Report::FlowEnded(record) = report { Some(record) } else { None }).collect()
     }
 
     /// Runs until nothing moves.
