@@ -1,6 +1,7 @@
 //! One AMQP connection as the router sees it: what its links and deliveries are for.
 
 use super::flow::FailedState;
+use super::pool::Pool;
 use super::splice::SpliceId;
 use super::types::{ConnRole, ConnectionSpec, FlowId};
 use moorline_amqp::connection::{Closed, SaslServer};
@@ -41,17 +42,6 @@ pub(super) struct Conn {
     pub(super) blocked: VecDeque<Waiter>,
     /// A wake-up is in the action queue already.
     pub(super) woken: bool,
-}
-
-/// Links of ours for streams: each carries one at a time and is used again.
-#[derive(Default)]
-pub(super) struct Pool {
-    /// Up, with credit, unused.
-    pub(super) idle: Vec<LinkId>,
-    /// Attached by us, not usable yet.
-    pub(super) coming: usize,
-    /// Who waits for a link; with a link's name where only that one will do.
-    pub(super) waiting: VecDeque<(Waiter, Option<LinkId>)>,
 }
 
 /// Who waits for a link or for room.

@@ -75,21 +75,22 @@ impl Router {
         self.wake_conn(conn_id);
     }
 
-    pub(super) fn on_detached(&mut self, conn_id: ConnId, link: LinkId) {
+    pub(super) fn on_detached(&mut self, conn_id: ConnId, link: LinkId, refused: bool) {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
-        match conn.links.remove(&link) {
+        // A peer may attach the next before it detaches the last.
+        conn.base = conn.base.filter(|base| *base != link);
+        conn.tracking = conn.tracking.filter(|tracking| *tracking != link);
+        let used_for = conn.links.remove(&link);
+        self.turn_away_from(conn_id, link);
+        match used_for {
             Some(LinkUse::In(Some(address))) => self.table.remove_producer(&address, (conn_id, link)),
             Some(LinkUse::Out(Some(address))) => {
                 self.table.remove_server(&address, Dest::Remote { conn: conn_id, link: Some(link) });
                 self.address_changed(&address);
             }
-            Some(LinkUse::Out(None) | LinkUse::Base) => conn.base = None,
-            Some(LinkUse::TrackingOut) => conn.tracking = None,
             Some(LinkUse::Stream) => {
-                let idle = conn.pool.idle.len();
-                conn.pool.idle.retain(|other| *other != link);
-                if conn.pool.idle.len() == idle {
-                    conn.pool.coming = conn.pool.coming.saturating_sub(1);
+                if let Some(conn) = self.conns.get_mut(conn_id) {
+                    conn.pool.gone(link, refused);
                 }
                 self.serve_waiting(conn_id);
             }

@@ -237,14 +237,10 @@ impl Router {
         let mut out = Vec::with_capacity(bytes.len() + 64);
         head::forwarded(head, bytes, &self.node_id(), &mut out);
         let from = (!transfer.settled || transfer.more).then_some((conn_id, transfer.delivery));
-        let splice = self.begin_splice(from, to, out, transfer.end(), counted);
-        if let Some(conn) = self.conns.get_mut(conn_id) {
-            if from.is_some() {
-                conn.incoming.insert(transfer.delivery, Inbound::Splice(splice));
-            } else {
-                conn.incoming.remove(&transfer.delivery);
-            }
+        if from.is_none() {
+            self.forget_inbound(conn_id, transfer.delivery);
         }
+        self.begin_splice(from, to, out, transfer.end(), counted);
     }
 
     fn collect_multicast(&mut self, conn_id: ConnId, transfer: Transfer<'_>, bytes: Vec<u8>) {

@@ -12,6 +12,7 @@ mod hub;
 mod inbound;
 mod legacy;
 mod names;
+mod pool;
 mod queue;
 mod splice;
 mod streams;
@@ -302,11 +303,12 @@ impl Router {
             Event::Credit(link) => self.on_credit(conn_id, link),
             Event::AttachRequested(link, _, attach) => self.on_attach(conn_id, link, *attach),
             Event::Detached(link, error) => {
+                let refused = error.is_some();
                 if let Some(error) = error {
                     let text = error.description.unwrap_or_default();
                     self.warn(format!("the peer closed a link: {} {text}", error.condition));
                 }
-                self.on_detached(conn_id, link);
+                self.on_detached(conn_id, link, refused);
             }
             Event::IncomingGone(delivery) => {
                 let conn = self.conns.get_mut(conn_id);
@@ -330,7 +332,8 @@ impl Router {
                     conn.closed = Some(closed);
                 }
             }
-            Event::AttachConfirmed(..) | Event::SessionUp(_) | Event::SessionDown(..) | Event::Drained(_) => {}
+            Event::SessionDown(session, _) => self.stream_session_down(conn_id, session),
+            Event::AttachConfirmed(..) | Event::SessionUp(_) | Event::Drained(_) => {}
         }
     }
 

@@ -38,13 +38,17 @@ impl Router {
         bytes: Vec<u8>,
         end: Option<End>,
         counted: Option<(Arc<str>, Dest)>,
-    ) -> SpliceId {
+    ) {
         if let Some((address, dest)) = &counted {
             self.table.count(address, *dest, 1);
         }
         let id = self.splices.insert(Splice { from, to, out: None, backlog: bytes, end, counted, blocked: false });
+        if let Some((conn, delivery)) = from
+            && let Some(conn) = self.conns.get_mut(conn)
+        {
+            conn.incoming.insert(delivery, Inbound::Splice(id));
+        }
         self.request_link(to, Waiter::Splice(id), link);
-        id
     }
 
     /// A copy of a whole message for one consumer whose link can start.
@@ -216,6 +220,11 @@ impl Router {
 
     fn remove_splice(&mut self, id: SpliceId) -> Option<Splice> {
         let splice = self.splices.remove(id)?;
+        if splice.out.is_none()
+            && let Some(conn) = self.conns.get_mut(splice.to)
+        {
+            conn.pool.forget(Waiter::Splice(id));
+        }
         if let Some((address, dest)) = &splice.counted {
             self.table.count(address, *dest, -1);
         }

@@ -2,8 +2,11 @@
 
 use super::Router;
 use super::conn::{Conn, LinkUse, Outbound, Owner, Waiter};
+use super::flow::FailedState;
+use super::names::Names;
 use super::types::{Action, ConnId, FlowId};
-use moorline_amqp::{Attach, End, LinkId, Outgoing, Role, Terminus};
+use moorline_amqp::{Attach, End, LinkId, Outgoing, Role, SessionId, Terminus};
+use std::collections::VecDeque;
 
 /// Blocked streams that are let go for each of this much room.
 const ROOM_EACH: usize = 32 * 1024;
@@ -20,15 +23,20 @@ impl Router {
     pub(super) fn request_link(&mut self, conn_id: ConnId, waiter: Waiter, fallback: Option<LinkId>) {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
         let only = if conn.streaming { None } else { fallback.or(conn.base) };
+        if only.is_none() && !conn.streaming {
+            return self.turn_away(waiter);
+        }
         conn.pool.waiting.push_back((waiter, only));
         self.serve_waiting(conn_id);
     }
 
     /// Gives links to those who wait, and attaches more where they are too few.
     pub(super) fn serve_waiting(&mut self, conn_id: ConnId) {
-        loop {
-            let Some(conn) = self.conns.get_mut(conn_id) else { return };
-            let Some((waiter, link)) = conn.next_served() else { break };
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        if std::mem::replace(&mut conn.pool.serving, true) {
+            return;
+        }
+        while let Some((waiter, link)) = self.conns.get_mut(conn_id).and_then(Conn::next_served) {
             let started = match waiter {
                 Waiter::Flow(flow) => self.start_flow_stream(flow, link),
                 Waiter::Splice(splice) => self.start_splice(splice, link),
@@ -38,53 +46,78 @@ impl Router {
                 self.link_free(conn_id, link);
             }
         }
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.pool.serving = false;
+        }
         self.grow_pool(conn_id);
     }
 
     fn grow_pool(&mut self, conn_id: ConnId) {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
-        if !conn.streaming {
+        if !conn.streaming || conn.closed.is_some() {
             return;
         }
-        // One link stays in reserve, so that the next stream need not wait for an attach.
-        let wanted = conn.pool.waiting.len() + 1;
-        while conn.pool.idle.len() + conn.pool.coming < wanted {
-            let session = *conn.stream_session.get_or_insert_with(|| conn.amqp.begin());
-            let attach = Attach {
-                name: self.names.link(),
-                role: Role::Sender,
-                source: Some(Terminus::anonymous()),
-                target: Some(Terminus::anonymous()),
-                snd_settle_mode: 2,
-                rcv_settle_mode: 0,
-                properties: Vec::new(),
+        while conn.pool.wants_more() {
+            let Some(link) = conn.attach_for_streams(&mut self.names) else {
+                conn.pool.set_full(true);
+                break;
             };
-            let Some(link) = conn.amqp.attach(session, attach) else { break };
             conn.links.insert(link, LinkUse::Stream);
-            conn.pool.coming += 1;
+            conn.pool.attached(link);
+        }
+        let hopeless = conn.pool.is_hopeless().then(|| std::mem::take(&mut conn.pool.waiting));
+        for (waiter, _) in hopeless.unwrap_or_default() {
+            self.turn_away(waiter);
         }
         self.wake_conn(conn_id);
     }
 
-    /// A sending link has credit and carries nothing.
-    pub(super) fn link_free(&mut self, conn_id: ConnId, link: LinkId) {
-        let Some(conn) = self.conns.get_mut(conn_id) else { return };
-        if conn.links.get(&link) == Some(&LinkUse::Stream)
-            && conn.amqp.credit(link) > 0
-            && !conn.pool.idle.contains(&link)
+    /// Who waits for a link that will not come hears so.
+    fn turn_away(&mut self, waiter: Waiter) {
+        match waiter {
+            Waiter::Flow(flow) => {
+                self.fail_flow(flow, "the network takes no link for it".to_owned(), FailedState::Released);
+            }
+            Waiter::Splice(splice) => self.cut_splice(splice, FailedState::Released),
+            Waiter::Finish(_) => {}
+        }
+    }
+
+    /// A link is gone: nobody else can serve those who wait for just this one.
+    pub(super) fn turn_away_from(&mut self, conn_id: ConnId, link: LinkId) {
+        let Some(conn) = self.conns.get_mut(conn_id).filter(|conn| !conn.streaming) else { return };
+        let (left, kept) = conn.pool.waiting.drain(..).partition(|(_, only)| *only == Some(link));
+        conn.pool.waiting = kept;
+        let left: VecDeque<(Waiter, Option<LinkId>)> = left;
+        for (waiter, _) in left {
+            self.turn_away(waiter);
+        }
+    }
+
+    /// The session of our streams has ended, and they with it: the next ones get another.
+    pub(super) fn stream_session_down(&mut self, conn_id: ConnId, session: SessionId) {
+        if let Some(conn) = self.conns.get_mut(conn_id)
+            && conn.stream_session == Some(session)
         {
-            conn.pool.idle.push(link);
+            conn.stream_session = None;
+            conn.pool.set_full(false);
+            self.serve_waiting(conn_id);
+        }
+    }
+
+    /// A sending link carries nothing any more.
+    pub(super) fn link_free(&mut self, conn_id: ConnId, link: LinkId) {
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.pool.released(link, conn.amqp.credit(link));
         }
     }
 
     /// Credit came for a link that had none.
     pub(super) fn link_credited(&mut self, conn_id: ConnId, link: LinkId) {
-        let Some(conn) = self.conns.get_mut(conn_id) else { return };
-        if conn.links.get(&link) == Some(&LinkUse::Stream) {
-            conn.pool.coming = conn.pool.coming.saturating_sub(1);
-            self.link_free(conn_id, link);
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.pool.credited(link);
+            self.serve_waiting(conn_id);
         }
-        self.serve_waiting(conn_id);
     }
 
     /// The last transfer of a delivery of ours is out: its link is free again.
@@ -95,9 +128,6 @@ impl Router {
         let (link, settled) = (outbound.link, outbound.settled);
         if settled {
             conn.outgoing.remove(&out);
-        }
-        if conn.links.get(&link) == Some(&LinkUse::Stream) && conn.amqp.credit(link) == 0 {
-            conn.pool.coming += 1;
         }
         self.link_free(conn_id, link);
         self.serve_waiting(conn_id);
@@ -129,6 +159,10 @@ impl Router {
         let drained = conn.amqp.output().is_empty();
         let room = conn.stream_session.map_or(0, |session| conn.amqp.room(session));
         let turns = if drained { conn.blocked.len() } else { conn.blocked.len().min(room / ROOM_EACH) };
+        // The heads of new streams are small: they do not wait behind those that send all the time.
+        if drained || conn.streaming {
+            self.serve_waiting(conn_id);
+        }
         for _ in 0..turns {
             let Some(waiter) = self.conns.get_mut(conn_id).and_then(|conn| conn.blocked.pop_front()) else { break };
             match waiter {
@@ -136,9 +170,6 @@ impl Router {
                 Waiter::Splice(splice) => self.unblock_splice(splice),
                 Waiter::Finish(out) => self.finish_delivery(conn_id, out),
             }
-        }
-        if drained {
-            self.serve_waiting(conn_id);
         }
     }
 
@@ -164,15 +195,38 @@ impl Router {
 impl Conn {
     /// The next waiter that has a link to start on now.
     fn next_served(&mut self) -> Option<(Waiter, LinkId)> {
-        let (_, only) = self.pool.waiting.front()?;
-        if only.is_none() {
-            let ready = self.pool.idle.iter().rposition(|link| self.amqp.can_start(*link))?;
-            let link = self.pool.idle.swap_remove(ready);
+        if self.streaming {
+            let session = self.stream_session?;
+            if self.pool.waiting.is_empty() || self.amqp.room(session) == 0 {
+                return None;
+            }
+            let link = self.pool.take(&self.amqp)?;
             return self.pool.waiting.pop_front().map(|(waiter, _)| (waiter, link));
         }
         let ready = |(_, link): &(Waiter, Option<LinkId>)| link.is_some_and(|link| self.amqp.can_start(link));
         let index = self.pool.waiting.iter().position(ready)?;
         let (waiter, link) = self.pool.waiting.remove(index)?;
         Some((waiter, link?))
+    }
+
+    /// One more link for streams; none when the peer allows no more links or sessions.
+    fn attach_for_streams(&mut self, names: &mut Names) -> Option<LinkId> {
+        let attach = Attach {
+            name: names.link(),
+            role: Role::Sender,
+            source: Some(Terminus::anonymous()),
+            target: Some(Terminus::anonymous()),
+            snd_settle_mode: 2,
+            rcv_settle_mode: 0,
+            properties: Vec::new(),
+        };
+        let session = *self.stream_session.get_or_insert_with(|| self.amqp.begin());
+        let link = self.amqp.attach(session, attach.clone());
+        link.or_else(|| {
+            let session = self.amqp.begin();
+            let link = self.amqp.attach(session, attach);
+            self.stream_session = link.map(|_| session);
+            link
+        })
     }
 }

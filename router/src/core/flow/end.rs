@@ -64,7 +64,7 @@ impl Router {
                 self.abort_delivery(remote.conn, out);
             }
         } else if let Some(conn) = self.conns.get_mut(remote.conn) {
-            conn.pool.waiting.retain(|(waiter, _)| *waiter != Waiter::Flow(id));
+            conn.pool.forget(Waiter::Flow(id));
         }
         self.wake_conn(remote.conn);
     }

@@ -1,0 +1,113 @@
+//! Links of ours for streams: each carries one at a time and is used again.
+
+use super::conn::Waiter;
+use moorline_amqp::{Connection, LinkId};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// Where a link of the pool stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Without credit.
+    Coming,
+    /// With credit, unused.
+    Idle,
+    /// Carrying a stream.
+    Busy,
+}
+
+/// The links, and who waits for one.
+#[derive(Default)]
+pub(super) struct Pool {
+    links: FxHashMap<LinkId, Standing>,
+    idle: Vec<LinkId>,
+    coming: usize,
+    /// The peer takes no more links: those that are there must do.
+    full: bool,
+    /// Who waits for a link; with a link's name where only that one will do.
+    pub(super) waiting: VecDeque<(Waiter, Option<LinkId>)>,
+    /// Those who wait are being served: what that frees is for the same loop, not for one inside it.
+    pub(super) serving: bool,
+}
+
+impl Pool {
+    /// Whether another link is to be attached. One stays in reserve, so that the next stream need not wait for it.
+    pub(super) fn wants_more(&self) -> bool {
+        !self.full && self.idle.len() + self.coming < self.waiting.len() + 1
+    }
+
+    /// Nobody who waits will ever be served.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.full && self.links.is_empty()
+    }
+
+    pub(super) fn set_full(&mut self, full: bool) {
+        self.full = full;
+    }
+
+    pub(super) fn attached(&mut self, link: LinkId) {
+        self.links.insert(link, Standing::Coming);
+        self.coming += 1;
+    }
+
+    /// A link has credit after it had none. One that carries a stream is not free for that.
+    pub(super) fn credited(&mut self, link: LinkId) {
+        if let Some(standing @ Standing::Coming) = self.links.get_mut(&link) {
+            *standing = Standing::Idle;
+            // So it takes links after all, or again.
+            self.full = false;
+            self.coming -= 1;
+            self.idle.push(link);
+        }
+    }
+
+    /// The stream of a link is over.
+    pub(super) fn released(&mut self, link: LinkId, credit: u32) {
+        if let Some(standing @ Standing::Busy) = self.links.get_mut(&link) {
+            *standing = Standing::Coming;
+            self.coming += 1;
+            if credit > 0 {
+                self.credited(link);
+            }
+        }
+    }
+
+    /// A link for a stream to start on now.
+    pub(super) fn take(&mut self, amqp: &Connection) -> Option<LinkId> {
+        while let Some(link) = self.idle.last().copied() {
+            let standing = self.links.get_mut(&link)?;
+            if amqp.can_start(link) {
+                self.idle.pop();
+                *standing = Standing::Busy;
+                return Some(link);
+            }
+            if amqp.credit(link) > 0 {
+                return None;
+            }
+            // The peer took the credit back.
+            self.idle.pop();
+            *standing = Standing::Coming;
+            self.coming += 1;
+        }
+        None
+    }
+
+    /// A link is detached. A peer that refuses one is not asked for more.
+    pub(super) fn gone(&mut self, link: LinkId, refused: bool) {
+        match self.links.remove(&link) {
+            Some(Standing::Coming) => {
+                self.coming -= 1;
+                self.full |= refused;
+            }
+            Some(Standing::Idle) => self.idle.retain(|other| *other != link),
+            Some(Standing::Busy) | None => {}
+        }
+    }
+
+    /// Forgets one who waits, and has died.
+    pub(super) fn forget(&mut self, waiter: Waiter) {
+        if let Some(at) = self.waiting.iter().position(|(other, _)| *other == waiter) {
+            self.waiting.remove(at);
+        }
+    }
+}

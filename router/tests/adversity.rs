@@ -1,0 +1,153 @@
+//! Peers that misbehave, and honest ones at a bad moment: nobody else is held up, nothing is left behind.
+
+mod peers;
+mod world;
+
+use moorline_amqp::{DeliveryState, End};
+use moorline_router::core::*;
+use peers::{Hub, text_message};
+use world::{World, pattern};
+
+const STREAMING: &str = "qd.streaming-links";
+
+#[test]
+fn a_busy_wire_takes_new_streams() {
+    let mut world = World::new(4000);
+    let hub = world.node("hub", Mode::Hub);
+    let far = world.node("far", Mode::Edge);
+    world.link(far, hub);
+    world.connector(far, "db:1");
+    let near: Vec<(usize, ListenerId)> = (0..3)
+        .map(|n| {
+            let node = world.node(&format!("near-{n}"), Mode::Edge);
+            world.link(node, hub);
+            (node, world.listener(node, "db:1", Encapsulation::Legacy))
+        })
+        .collect();
+    let clients: Vec<(usize, FlowId)> =
+        near.iter().cycle().take(12).map(|(node, listener)| (*node, world.client(*node, *listener))).collect();
+    for (node, flow) in clients {
+        world.socket(node, flow).to_send = pattern(6_000_000, 1);
+    }
+    // Three wires fill the one to the far edge.
+    for _ in 0..1_000 {
+        world.step();
+    }
+    let (node, listener) = near[0];
+    let flow = world.nodes[node].router.accepted(listener, "10.0.0.9:4712".into(), world.now).expect("served");
+    world.nodes[node].sockets.insert(flow, world::Socket::default());
+    for _ in 0..1_500 {
+        world.step();
+    }
+    let busy = world.nodes[node].sockets.values().any(|socket| !socket.to_send.is_empty());
+    assert!(busy, "the wire was not busy all the time");
+    assert_eq!(world.nodes[far].servers.len(), 13, "the new client waits for the others");
+}
+
+#[test]
+fn thousands_of_waiting_messages_go_out_when_credit_comes() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer("b"));
+    let at_b = hub.receiver(b, "queue");
+    hub.peers[b].amqp.grant_credit(at_b, 0);
+    hub.run();
+    let link = hub.sender(a, None);
+    for i in 0..5_000 {
+        hub.send(a, link, Some("queue"), &format!("{i}"));
+    }
+    hub.peers[b].amqp.grant_credit(at_b, 5_000);
+    hub.run();
+    assert_eq!(hub.bodies(b, at_b).len(), 5_000);
+    assert_eq!(hub.router.open_splices(), 0);
+}
+
+#[test]
+fn a_message_for_an_edge_without_a_downlink_holds_up_no_other() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer("b"));
+    let at_b = hub.receiver(b, "queue");
+    let link = hub.sender(a, None);
+    let lost = hub.send(a, link, Some("amqp:/_edge/b/temp.x"), "x");
+    let found = hub.send(a, link, Some("queue"), "y");
+    assert_eq!(hub.bodies(b, at_b), ["y"]);
+    assert_eq!(hub.peers[a].states.get(&found), Some(&DeliveryState::Accepted));
+    assert_eq!(hub.peers[a].states.get(&lost), Some(&DeliveryState::Released));
+    assert_eq!(hub.router.open_splices(), 0);
+}
+
+#[test]
+fn a_consumer_that_detaches_releases_what_waits_for_it() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer("b"));
+    let at_b = hub.receiver(b, "queue");
+    hub.peers[b].amqp.grant_credit(at_b, 0);
+    hub.run();
+    let link = hub.sender(a, None);
+    let delivery = hub.send(a, link, Some("queue"), "waits for credit");
+    hub.peers[b].amqp.detach(at_b, None);
+    hub.run();
+    assert_eq!(hub.peers[a].states.get(&delivery), Some(&DeliveryState::Released));
+    assert_eq!(hub.router.open_splices(), 0);
+}
+
+/// Begins a stream to `queue` that does not end.
+fn open_stream(hub: &mut Hub, from: usize) -> moorline_amqp::Outgoing {
+    let link = hub.sender(from, None);
+    let mut bytes = b"\0\x80SKPR--RA\xc0\x06\x04\x52\x05\x40\x40\x45".to_vec();
+    bytes.extend_from_slice(&text_message(Some("queue"), "begins"));
+    let (delivery, _) = hub.peers[from].amqp.start(link, &bytes, End::More).expect("credit");
+    hub.run();
+    delivery
+}
+
+#[test]
+fn links_with_one_credit_at_a_time_carry_streams_side_by_side() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer_with("b", &[STREAMING], Some(1)));
+    hub.receiver(b, "queue");
+    for n in 1..=6 {
+        open_stream(&mut hub, a);
+        assert_eq!(hub.peers[b].partial.len(), n, "stream {n} waits for another");
+    }
+}
+
+#[test]
+fn a_peer_that_refuses_links_is_not_asked_for_ever() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer_with("b", &[STREAMING], None));
+    hub.receiver(b, "queue");
+    let link = hub.sender(a, None);
+    let delivery = hub.send(a, link, Some("queue"), "x");
+    assert!(hub.peers[b].offered.len() < 5);
+    assert_eq!(hub.peers[a].states.get(&delivery), Some(&DeliveryState::Released));
+}
+
+#[test]
+fn streams_go_on_after_their_session_was_ended() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer_with("b", &[STREAMING], Some(10)));
+    hub.receiver(b, "queue");
+    let cut = open_stream(&mut hub, a);
+    let session = hub.peers[b].amqp.session_of(hub.peers[b].offered[0]).expect("up");
+    hub.peers[b].amqp.end(session, None);
+    hub.run();
+    assert_eq!(hub.peers[a].states.get(&cut), Some(&DeliveryState::Released));
+    hub.peers[b].partial.clear();
+    open_stream(&mut hub, a);
+    assert_eq!(hub.peers[b].partial.len(), 1);
+}
+
+#[test]
+fn aborted_streams_to_a_consumer_without_credit_leave_nothing() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer("b"));
+    let at_b = hub.receiver(b, "queue");
+    hub.peers[b].amqp.grant_credit(at_b, 0);
+    hub.run();
+    for _ in 0..20 {
+        let delivery = open_stream(&mut hub, a);
+        hub.peers[a].amqp.abort(delivery);
+        hub.run();
+    }
+    assert_eq!(hub.router.open_splices(), 0);
+}
