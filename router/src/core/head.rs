@@ -16,6 +16,8 @@ const UNTHROTTLED: u32 = 0x04;
 const LITE_CONTENT_TYPE: &str = "application/octet-stream";
 /// More head than this is nobody's message.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
+/// There are fewer kinds of sections. A head is read again with each piece of it, so it must not have many.
+const MAX_SECTIONS: usize = 8;
 
 /// Router annotations, always the first section.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -45,6 +47,8 @@ pub(super) enum HeadError {
     Decode(#[from] DecodeError),
     #[error("the message head is longer than {MAX_HEAD} bytes")]
     TooLong,
+    #[error("the message head has more than {MAX_SECTIONS} sections")]
+    TooManySections,
     #[error("invalid router annotations")]
     Annotations,
 }
@@ -55,7 +59,7 @@ impl Head {
     pub(super) fn parse(bytes: &[u8], ended: bool) -> Result<Option<Head>, HeadError> {
         let mut head = Head::default();
         let mut at = 0;
-        loop {
+        for _ in 0..MAX_SECTIONS {
             let rest = bytes.get(at..).unwrap_or_default();
             let started = message::section_start(rest)?.map(|(descriptor, _)| descriptor);
             let body_begins = match started {
@@ -90,6 +94,7 @@ impl Head {
                 _ => {}
             }
         }
+        Err(HeadError::TooManySections)
     }
 
     /// The TCP encapsulation, if this is a TCP stream: lite says so, all else is taken for legacy, as routers do.
@@ -249,6 +254,13 @@ mod tests {
         assert_eq!(annotations.ingress.as_deref(), Some("0/hub"));
         assert_eq!(annotations.mesh.as_deref(), Some("123456789012345"));
         assert_eq!(out[again.annotations_len..], bytes[parsed.annotations_len..]);
+    }
+
+    #[test]
+    fn a_head_of_countless_sections_is_refused() {
+        let header = [0x00, 0x53, 0x70, 0x45];
+        assert_eq!(Head::parse(&header.repeat(7), false).unwrap(), None);
+        assert_eq!(Head::parse(&header.repeat(1000), false), Err(HeadError::TooManySections));
     }
 
     #[test]
