@@ -374,7 +374,8 @@ impl Router {
             Some(conn::Inbound::Flow(flow)) => {
                 let flow = *flow;
                 let failed = state.is_some_and(|state| state.is_terminal() && state != DeliveryState::Accepted);
-                if settled {
+                // What is settled before its end still has one to come.
+                if settled && self.flows.get(flow).is_none_or(Flow::has_all) {
                     conn.incoming.remove(&delivery);
                     self.flow_lost_stream(flow);
                 }
@@ -384,7 +385,7 @@ impl Router {
             }
             Some(conn::Inbound::Splice(splice)) => {
                 let splice = *splice;
-                if settled {
+                if settled && self.splices.get(splice).is_none_or(Splice::has_all) {
                     conn.incoming.remove(&delivery);
                 }
                 self.splice_sender_disposition(splice, state, settled);

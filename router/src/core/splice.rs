@@ -29,6 +29,13 @@ pub(super) struct Splice {
     blocked: bool,
 }
 
+impl Splice {
+    /// The end of the stream was received.
+    pub(super) fn has_all(&self) -> bool {
+        self.end.is_some()
+    }
+}
+
 impl Router {
     /// Begins to pass a delivery on. `bytes` is its head as the next hop shall see it, and what came behind.
     pub(super) fn begin_splice(

@@ -191,6 +191,11 @@ impl Flow {
         self.write.slices()
     }
 
+    /// The end of the peer's stream was received.
+    pub(in crate::core) fn has_all(&self) -> bool {
+        self.write_ended
+    }
+
     pub(in crate::core) fn uses(&self, conn: ConnId) -> bool {
         matches!(&self.net, Net::Remote(remote) if remote.conn == conn)
     }
