@@ -151,3 +151,57 @@ fn aborted_streams_to_a_consumer_without_credit_leave_nothing() {
     }
     assert_eq!(hub.router.open_splices(), 0);
 }
+
+#[test]
+fn tracking_is_not_lost_on_a_full_wire() {
+    let mut hub = Hub::new();
+    let (a, b, c) = (hub.peer("a"), hub.peer("b"), hub.peer("c"));
+    hub.receiver(a, "_$qd.edge_addr_tracking");
+    hub.sender(a, Some("svc:1"));
+    let bulk = hub.receiver(a, "bulk");
+    hub.peers[a].amqp.keep_credit(bulk, 100);
+    hub.run();
+    hub.peers[a].deaf = true;
+    let link = hub.sender(c, None);
+    for _ in 0..40 {
+        hub.send(c, link, Some("bulk"), &"x".repeat(16_000));
+    }
+    hub.receiver(b, "svc:1");
+    hub.peers[a].deaf = false;
+    hub.run();
+    assert_eq!(hub.peers[a].tracking, [("Msvc:1".to_owned(), true)]);
+}
+
+#[test]
+fn a_sender_that_settles_early_still_ends_its_stream() {
+    let mut hub = Hub::new();
+    let (a, b) = (hub.peer("a"), hub.peer_with("b", &[STREAMING], Some(10)));
+    hub.receiver(b, "queue");
+    let delivery = open_stream(&mut hub, a);
+    hub.peers[a].amqp.dispose_sent(delivery, None, true);
+    hub.run();
+    hub.peers[a].amqp.push(delivery, b"the rest", End::Last);
+    hub.run();
+    assert_eq!(hub.router.open_splices(), 0);
+    let (_, messages) = hub.peers[b].received.iter().next().expect("ended");
+    assert!(messages[0].ends_with(b"the rest"));
+}
+
+#[test]
+fn the_newer_of_two_connections_of_one_edge_is_preferred() {
+    let mut hub = Hub::new();
+    let (a, old, new) = (hub.peer("a"), hub.peer("b"), hub.peer("b"));
+    let (at_old, at_new) = (hub.receiver(old, "queue"), hub.receiver(new, "queue"));
+    hub.peers[old].deaf = true;
+    let link = hub.sender(a, None);
+    for i in 0..4 {
+        hub.send(a, link, Some("queue"), &format!("{i}"));
+    }
+    assert_eq!((hub.bodies(old, at_old).len(), hub.bodies(new, at_new).len()), (0, 4));
+    let gone = hub.peers[new].conn;
+    hub.router.remove_connection(gone, None, hub.now);
+    hub.peers[old].deaf = false;
+    hub.peers.remove(new);
+    hub.send(a, link, Some("queue"), "again");
+    assert_eq!(hub.bodies(old, at_old), ["again"]);
+}

@@ -6,7 +6,7 @@ use super::splice::SpliceId;
 use super::types::{ConnRole, ConnectionSpec, FlowId};
 use moorline_amqp::connection::{Closed, SaslServer};
 use moorline_amqp::{Config, Connection, Incoming, LinkId, Outgoing, Sasl, SessionId, Value};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +25,8 @@ pub(super) struct Conn {
     pub(super) closed: Option<Closed>,
     pub(super) container: String,
     pub(super) version: Option<String>,
+    /// The same edge has connected again: this one is asked last, for it may only look alive.
+    pub(super) superseded: bool,
     /// The peer takes streams on links of their own.
     pub(super) streaming: bool,
     /// Mesh id that an edge told us (hub).
@@ -37,6 +39,8 @@ pub(super) struct Conn {
     /// The anonymous sender (uplink), or the downlink's sender (hub): for peers without streaming links.
     pub(super) base: Option<LinkId>,
     pub(super) tracking: Option<LinkId>,
+    /// Addresses of which the peer could not be told yet: no tracking link, no credit or no room.
+    pub(super) untold: FxHashSet<Arc<str>>,
     pub(super) pool: Pool,
     /// Who waits until output or session window have room again.
     pub(super) blocked: VecDeque<Waiter>,
@@ -147,6 +151,7 @@ impl Conn {
             closed: None,
             container: String::new(),
             version: None,
+            superseded: false,
             streaming: false,
             mesh: None,
             links: FxHashMap::default(),
@@ -156,6 +161,7 @@ impl Conn {
             stream_session: None,
             base: None,
             tracking: None,
+            untold: FxHashSet::default(),
             pool: Pool::default(),
             blocked: VecDeque::new(),
             woken: false,

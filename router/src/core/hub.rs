@@ -1,11 +1,12 @@
 //! As a hub: the links of edges, what they may know about addresses, and messages for many.
 
 use super::Router;
-use super::conn::{LINK_CREDIT, LinkUse};
+use super::conn::{Conn, LINK_CREDIT, LinkUse};
 use super::edge::{ADDRESS_TRACKING, DOWNLINK, MESH_DISCOVERY};
-use super::table::{Dest, Producer};
+use super::table::Dest;
 use super::types::{ConnId, ConnRole};
 use moorline_amqp::{Attach, Condition, End, LinkId, Role, Terminus, Value, message};
+use slotmap::SlotMap;
 use std::sync::Arc;
 
 /// Credit on the mesh link, as an interior router gives.
@@ -20,15 +21,21 @@ impl Router {
     pub(super) fn edge_opened(&mut self, conn_id: ConnId) {
         let Some(container) = self.conns.get(conn_id).map(|conn| conn.container.clone()) else { return };
         // The newest wins: after a network fault the old connection may still look alive.
-        if let Some(old) = self.edges.insert(container.clone(), conn_id) {
+        let known = self.edges.entry(container.clone()).or_default();
+        let old = known.last().copied();
+        known.push(conn_id);
+        if let Some(old) = old.and_then(|old| self.conns.get_mut(old)) {
+            old.superseded = true;
             self.warn(format!("a second edge with the id {container:?} has connected; the newer one is used"));
-            self.wake_conn(old);
         }
     }
 
     pub(super) fn edge_gone(&mut self, conn_id: ConnId, container: &str) {
-        if self.edges.get(container) == Some(&conn_id) {
-            self.edges.remove(container);
+        let Some(known) = self.edges.get_mut(container) else { return };
+        known.retain(|other| *other != conn_id);
+        match known.last().and_then(|newest| self.conns.get_mut(*newest)) {
+            Some(newest) => newest.superseded = false,
+            None => drop(self.edges.remove(container)),
         }
     }
 
@@ -58,9 +65,9 @@ impl Router {
         conn.amqp.accept(link, Some(source), Some(target));
         conn.links.insert(link, used_for.clone());
         match used_for {
+            LinkUse::TrackingOut => conn.tracking = Some(link),
             LinkUse::In(None) => conn.amqp.keep_credit(link, LINK_CREDIT),
             LinkUse::MeshIn => conn.amqp.keep_credit(link, MESH_CREDIT),
-            LinkUse::TrackingOut => conn.tracking = Some(link),
             LinkUse::Out(None) => conn.base = Some(link),
             LinkUse::In(Some(address)) => {
                 self.table.add_producer(&address, conn_id, link);
@@ -83,7 +90,12 @@ impl Router {
         let used_for = conn.links.remove(&link);
         self.turn_away_from(conn_id, link);
         match used_for {
-            Some(LinkUse::In(Some(address))) => self.table.remove_producer(&address, (conn_id, link)),
+            Some(LinkUse::In(Some(address))) => {
+                self.table.remove_producer(&address, (conn_id, link));
+                if let Some(conn) = self.conns.get_mut(conn_id) {
+                    conn.untold.remove(&address);
+                }
+            }
             Some(LinkUse::Out(Some(address))) => {
                 self.table.remove_server(&address, Dest::Remote { conn: conn_id, link: Some(link) });
                 self.address_changed(&address);
@@ -117,51 +129,56 @@ impl Router {
         conn.links.values().filter_map(address).collect()
     }
 
-    /// A tracking link has credit: says what could not be said before.
-    pub(super) fn tracking_credited(&mut self, conn_id: ConnId) {
-        for address in self.produced_by(conn_id) {
-            self.tell_producers(&address);
+    /// There is credit or room again: says what could not be said before.
+    pub(super) fn tell_untold(&mut self, conn_id: ConnId) {
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        if conn.untold.is_empty() || !conn.tracking.is_some_and(|link| conn.amqp.can_start(link)) {
+            return;
+        }
+        for address in std::mem::take(&mut conn.untold) {
+            self.tell(&address, Some(conn_id));
         }
     }
 
     /// Tells each edge that has listeners for this address whether it can be reached, if that has changed.
     pub(super) fn tell_producers(&mut self, address: &str) {
-        let producers: Vec<Producer> = self.table.get(address).map(|e| e.producers.clone()).unwrap_or_default();
-        for mut producer in producers {
+        self.tell(address, None);
+    }
+
+    /// The same, for one edge only.
+    fn tell(&mut self, address: &str, only: Option<ConnId>) {
+        let Some(mut producers) = self.table.producers_mut(address).map(std::mem::take) else { return };
+        for producer in producers.iter_mut().filter(|producer| only.is_none_or(|only| only == producer.conn)) {
             let reachable = self.reachable_for(address, producer.conn);
+            if (reachable == producer.told) && (producer.credited || !reachable) {
+                continue;
+            }
             let Some(conn) = self.conns.get_mut(producer.conn) else { continue };
             if reachable && !producer.credited {
                 producer.credited = true;
                 conn.amqp.keep_credit(producer.link, LINK_CREDIT);
             }
-            if reachable != producer.told
-                && let Some(link) = conn.tracking.filter(|link| conn.amqp.can_start(*link))
-            {
-                let body = Value::List(vec![Value::String(format!("M{address}")), Value::Bool(reachable)]);
-                let mut bytes = Vec::new();
-                message::encode_section(message::VALUE as u8, &body, &mut bytes);
-                conn.amqp.start(link, &bytes, End::LastSettled);
-                producer.told = reachable;
+            if reachable != producer.told {
+                if let Some(link) = conn.tracking.filter(|link| conn.amqp.can_start(*link)) {
+                    let body = Value::List(vec![Value::String(format!("M{address}")), Value::Bool(reachable)]);
+                    let mut bytes = Vec::new();
+                    message::encode_section(message::VALUE as u8, &body, &mut bytes);
+                    conn.amqp.start(link, &bytes, End::LastSettled);
+                    producer.told = reachable;
+                } else {
+                    conn.untold.insert(address.into());
+                }
             }
             self.wake_conn(producer.conn);
-            if let Some(known) = self.table.producers_mut(address)
-                && let Some(known) = known.iter_mut().find(|p| p.conn == producer.conn && p.link == producer.link)
-            {
-                *known = producer;
-            }
+        }
+        if let Some(known) = self.table.producers_mut(address) {
+            *known = producers;
         }
     }
 
     fn reachable_for(&self, address: &str, asking: ConnId) -> bool {
         let servers = self.table.get(address).map(|entry| entry.servers.as_slice()).unwrap_or_default();
-        servers.iter().any(|server| self.may_serve(server.dest, Some(asking)))
-    }
-
-    /// What came from an edge never goes back to it, nor to the mesh of edges that it belongs to.
-    pub(super) fn may_serve(&self, dest: Dest, origin: Option<ConnId>) -> bool {
-        let (Dest::Remote { conn, .. }, Some(origin)) = (dest, origin) else { return true };
-        let mesh = |id: ConnId| self.conns.get(id).and_then(|conn| conn.mesh.as_deref());
-        conn != origin && (mesh(conn).is_none() || mesh(conn) != mesh(origin))
+        servers.iter().any(|server| may_serve(&self.conns, server.dest, Some(asking)))
     }
 
     /// A copy for each consumer that has credit. A consumer without credit misses it: the sender is not held up.
@@ -179,7 +196,7 @@ impl Router {
         for server in servers {
             let Dest::Remote { conn: to, link: Some(link) } = server.dest else { continue };
             let ready = self.conns.get(to).is_some_and(|conn| conn.amqp.can_start(link));
-            if ready && self.may_serve(server.dest, Some(conn_id)) {
+            if ready && may_serve(&self.conns, server.dest, Some(conn_id)) {
                 self.begin_copy((to, link), copy.clone());
             }
         }
@@ -189,6 +206,13 @@ impl Router {
         let prefix = |prefix: &String| address.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'));
         self.settings.multicast_prefixes.iter().any(prefix)
     }
+}
+
+/// What came from an edge never goes back to it, nor to the mesh of edges that it belongs to.
+pub(super) fn may_serve(conns: &SlotMap<ConnId, Conn>, dest: Dest, origin: Option<ConnId>) -> bool {
+    let (Dest::Remote { conn, .. }, Some(origin)) = (dest, origin) else { return true };
+    let mesh = |id: ConnId| conns.get(id).and_then(|conn| conn.mesh.as_deref());
+    conn != origin && (mesh(conn).is_none() || mesh(conn) != mesh(origin))
 }
 
 /// What a link is for on which the peer sends.

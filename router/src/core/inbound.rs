@@ -154,10 +154,12 @@ impl Router {
             },
             Address::Mobile(name) if self.is_multicast(name) => self.collect_multicast(conn_id, transfer, bytes),
             Address::Mobile(name) => self.route_service(conn_id, transfer, &head, bytes, name, now),
-            Address::Edge(id) => match self.edges.get(id).copied().filter(|edge| *edge != conn_id) {
-                Some(edge) => self.pass_on(conn_id, transfer, &head, &bytes, (edge, None), None),
-                None => self.doom(conn_id, transfer, FailedState::Released),
-            },
+            Address::Edge(id) => {
+                match self.edges.get(id).and_then(|known| known.last().copied()).filter(|edge| *edge != conn_id) {
+                    Some(edge) => self.pass_on(conn_id, transfer, &head, &bytes, (edge, None), None),
+                    None => self.doom(conn_id, transfer, FailedState::Released),
+                }
+            }
             Address::Interior(_) => self.doom(conn_id, transfer, FailedState::Released),
         }
     }

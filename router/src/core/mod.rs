@@ -62,8 +62,8 @@ pub struct Router {
     flows: SlotMap<FlowId, Flow>,
     splices: SlotMap<SpliceId, Splice>,
     table: Table,
-    /// Hub: edges by container id.
-    edges: FxHashMap<String, ConnId>,
+    /// Hub: edges by container id, the newest last.
+    edges: FxHashMap<String, Vec<ConnId>>,
     /// Temporary addresses of listeners' flows.
     replies: FxHashMap<String, FlowId>,
     actions: VecDeque<Action>,
@@ -174,11 +174,12 @@ impl Router {
     }
 
     fn choose(&mut self, address: &str, origin: Option<ConnId>) -> Option<Dest> {
-        // The table and the connections are looked at together, so what is allowed is found first.
-        let servers = &self.table.get(address)?.servers;
-        let allowed: Vec<Dest> =
-            servers.iter().map(|server| server.dest).filter(|dest| self.may_serve(*dest, origin)).collect();
-        self.table.choose(address, |dest| allowed.contains(&dest))
+        let conns = &self.conns;
+        let last = |dest| match dest {
+            Dest::Remote { conn, .. } => conns.get(conn).is_some_and(|conn| conn.superseded),
+            Dest::Local(_) => false,
+        };
+        self.table.choose(address, |dest| hub::may_serve(conns, dest, origin), last)
     }
 
     // ---- AMQP connections
@@ -340,7 +341,7 @@ impl Router {
     fn on_credit(&mut self, conn_id: ConnId, link: LinkId) {
         match self.conns.get(conn_id).and_then(|conn| conn.links.get(&link)) {
             Some(LinkUse::MeshOut) => self.send_mesh_id(conn_id, link),
-            Some(LinkUse::TrackingOut) => self.tracking_credited(conn_id),
+            Some(LinkUse::TrackingOut) => self.tell_untold(conn_id),
             _ => self.link_credited(conn_id, link),
         }
     }

@@ -156,11 +156,12 @@ impl Router {
     /// Output was sent or the window opened: those who were blocked go on, in turn.
     pub(super) fn room_opened(&mut self, conn_id: ConnId) {
         let Some(conn) = self.conns.get(conn_id) else { return };
-        let drained = conn.amqp.output().is_empty();
+        let (drained, streaming) = (conn.amqp.output().is_empty(), conn.streaming);
         let room = conn.stream_session.map_or(0, |session| conn.amqp.room(session));
         let turns = if drained { conn.blocked.len() } else { conn.blocked.len().min(room / ROOM_EACH) };
+        self.tell_untold(conn_id);
         // The heads of new streams are small: they do not wait behind those that send all the time.
-        if drained || conn.streaming {
+        if drained || streaming {
             self.serve_waiting(conn_id);
         }
         for _ in 0..turns {

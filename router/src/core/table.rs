@@ -133,12 +133,18 @@ impl Table {
 
     /// The server with the fewest open streams among those allowed. The cost of leaving this router is one stream, so
     /// a connector here is preferred until it is busier than the others.
-    pub(super) fn choose(&mut self, address: &str, allowed: impl Fn(Dest) -> bool) -> Option<Dest> {
+    /// Those that are `last` are only asked when there is no other.
+    pub(super) fn choose(
+        &mut self,
+        address: &str,
+        allowed: impl Fn(Dest) -> bool,
+        last: impl Fn(Dest) -> bool,
+    ) -> Option<Dest> {
         let entry = self.entries.get_mut(address)?;
         let candidates = entry.servers.iter_mut().filter(|server| allowed(server.dest));
         let best = candidates.min_by_key(|server| {
             let cost = usize::from(matches!(server.dest, Dest::Remote { .. }));
-            (server.open + cost, server.turn)
+            (last(server.dest), server.open + cost, server.turn)
         })?;
         self.turns += 1;
         best.turn = self.turns;
@@ -178,7 +184,7 @@ mod tests {
             table.add_server(&address, dest);
         }
         let open = |table: &mut Table| {
-            let dest = table.choose("db:1", |_| true).unwrap();
+            let dest = table.choose("db:1", |_| true, |_| false).unwrap();
             table.count("db:1", dest, 1);
             dest
         };
@@ -189,7 +195,7 @@ mod tests {
         table.add_server(&address, local);
         let three: Vec<Dest> = (0..3).map(|_| open(&mut table)).collect();
         assert_eq!(three, [local, local, local]);
-        assert_eq!(table.choose("db:1", |dest| dest == b), Some(b));
-        assert_eq!(table.choose("other:1", |_| true), None);
+        assert_eq!(table.choose("db:1", |dest| dest == b, |_| true), Some(b));
+        assert_eq!(table.choose("other:1", |_| true, |_| false), None);
     }
 }
