@@ -236,8 +236,13 @@ impl Router {
             self.warn("a message of several frames without the streaming flag was refused");
             return self.doom(conn_id, transfer, FailedState::Rejected);
         }
+        let node = self.node_id();
+        if head.annotations.as_ref().is_some_and(|annotations| annotations.trace.contains(&node)) {
+            // It has been here already: routers that are linked in a ring would pass it round for ever.
+            return self.doom(conn_id, transfer, FailedState::Released);
+        }
         let mut out = Vec::with_capacity(bytes.len() + 64);
-        head::forwarded(head, bytes, &self.node_id(), &mut out);
+        head::forwarded(head, bytes, &node, &mut out);
         let from = (!transfer.settled || transfer.more).then_some((conn_id, transfer.delivery));
         if from.is_none() {
             self.forget_inbound(conn_id, transfer.delivery);
