@@ -345,6 +345,20 @@ fn services_come_and_go_live_and_cut_nothing() {
 }
 
 #[test]
+fn a_hub_that_leaves_closes_the_ports_of_its_edges_and_cuts_nothing() {
+    each(|mut n| {
+        let client = n.world.client(n.client_edge, n.listener);
+        n.world.nodes[n.hub].router.stop_serving();
+        n.world.run();
+        assert!(!n.world.is_listening(n.client_edge, n.listener));
+        n.world.socket(n.client_edge, client).to_send = b"still here".to_vec();
+        n.world.run();
+        let server = n.world.server(n.server_edge);
+        assert_eq!(n.world.socket(n.server_edge, server).received, b"still here");
+    });
+}
+
+#[test]
 fn an_idle_network_stays_up_and_a_silent_peer_is_found() {
     let mut n = network(Encapsulation::Legacy, usize::MAX);
     n.world.advance(Duration::from_secs(120));

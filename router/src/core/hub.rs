@@ -176,7 +176,20 @@ impl Router {
         }
     }
 
+    /// Tells every edge that nothing can be reached through here any more. Streams under way go on, and those that
+    /// come before the edges have closed their ports are served.
+    pub fn stop_serving(&mut self) {
+        self.leaving = true;
+        let addresses: Vec<Arc<str>> = self.table.iter().map(|(address, _)| address.clone()).collect();
+        for address in addresses {
+            self.tell_producers(&address);
+        }
+    }
+
     fn reachable_for(&self, address: &str, asking: ConnId) -> bool {
+        if self.leaving {
+            return false;
+        }
         let servers = self.table.get(address).map(|entry| entry.servers.as_slice()).unwrap_or_default();
         servers.iter().any(|server| may_serve(&self.conns, server.dest, Some(asking)))
     }

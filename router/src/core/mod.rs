@@ -64,6 +64,8 @@ pub struct Router {
     table: Table,
     /// Hub: edges by container id, the newest last.
     edges: FxHashMap<String, Vec<ConnId>>,
+    /// The hub drains: it answers for nothing any more.
+    leaving: bool,
     /// Temporary addresses of listeners' flows.
     replies: FxHashMap<String, FlowId>,
     actions: VecDeque<Action>,
@@ -86,6 +88,7 @@ impl Router {
             splices: SlotMap::with_key(),
             table: Table::default(),
             edges: FxHashMap::default(),
+            leaving: false,
             replies: FxHashMap::default(),
             actions: VecDeque::new(),
         }

@@ -84,6 +84,7 @@ async fn close_services(driver: &Rc<Driver>) {
     until(PORT_LIMIT, || !listeners.iter().any(|(_, listening)| listening.is_open())).await;
     let connectors: Vec<_> = driver.connectors.borrow().keys().collect();
     driver.core(|router, _| {
+        router.stop_serving();
         for (id, _) in &listeners {
             router.remove_listener(*id);
         }
