@@ -108,14 +108,14 @@ pub enum Action {
     Listen(ListenerId),
     /// Close the listening socket; accepted connections stay.
     Unlisten(ListenerId),
-    /// Connect a TCP socket, then say [`Router::connected`] or [`Router::connect_failed`].
+    /// Connect a TCP socket, then say [`Router::connected`](super::Router::connected) or [`Router::connect_failed`](super::Router::connect_failed).
     Connect {
         /// The flow to connect.
         flow: FlowId,
         /// Through this connector; its spec holds host and port.
         connector: ConnectorId,
     },
-    /// Something changed for this socket: look at [`Router::flow_io`] again.
+    /// Something changed for this socket: look at [`Router::flow_io`](super::Router::flow_io) again.
     WakeFlow(FlowId),
     /// Something changed for this connection: output, timeout, input wish or its end.
     WakeConnection(ConnId),
@@ -128,11 +128,11 @@ pub enum Action {
 pub struct FlowIo {
     /// Bytes that the core takes now; 0: do not read.
     pub read_budget: usize,
-    /// Bytes wait in [`Router::flow_output`].
+    /// Bytes wait in [`Router::flow_output`](super::Router::flow_output).
     pub has_output: bool,
     /// All output is written and no more will come: shut down the writing half (once).
     pub shutdown_write: bool,
-    /// Drop the socket now and forget the flow: it is over ([`Router::forget_flow`]).
+    /// Drop the socket now and forget the flow: it is over ([`Router::forget_flow`](super::Router::forget_flow)).
     pub close: Option<CloseKind>,
 }
 
