@@ -20,7 +20,7 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Frames per session that we take before the peer needs a new window.
     pub incoming_window: u32,
-    /// Bound on bytes waiting in the output before [`Connection::room`] says 0. Answers to the peer may go beyond it;
+    /// Bound on bytes waiting in the output before [`Connection::room`](super::Connection::room) says 0. Answers to the peer may go beyond it;
     /// at four times as much, input is no longer taken.
     pub output_limit: usize,
     /// Unsettled incoming deliveries of all links together; more is a protocol error.

@@ -35,7 +35,7 @@ pub enum End {
     LastSettled,
 }
 
-/// What [`Connection::push`] took.
+/// What [`Connection::push`](super::Connection::push) took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pushed {
     /// Payload bytes taken.
@@ -53,7 +53,7 @@ pub enum Event<'a> {
     SessionUp(SessionId),
     /// A session is gone, all its links with it (each was told before).
     SessionDown(SessionId, Option<Condition>),
-    /// The peer wants a link: answer with [`Connection::accept`] or [`Connection::refuse`].
+    /// The peer wants a link: answer with [`Connection::accept`](super::Connection::accept) or [`Connection::refuse`](super::Connection::refuse).
     AttachRequested(LinkId, SessionId, Box<Attach>),
     /// The peer answered our attach. A missing address is *not* a refusal; a detach that follows is.
     AttachConfirmed(LinkId, Box<Attach>),
@@ -106,7 +106,7 @@ pub enum Event<'a> {
     /// An unfinished or unsettled delivery died with its link.
     OutgoingGone(Outgoing),
     /// The connection is over: the peer closed it, broke the protocol, fell silent or failed SASL. Flush
-    /// [`Connection::output`], then close the transport. The last event.
+    /// [`Connection::output`](super::Connection::output), then close the transport. The last event.
     Closed(Closed),
 }
 
