@@ -1,5 +1,6 @@
 //! AMQP 1.0 types: values, and their encoding (part 1 of the specification).
 
+mod convert;
 mod decode;
 pub(crate) mod descriptor;
 pub(crate) mod encode;

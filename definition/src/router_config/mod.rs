@@ -7,6 +7,7 @@
 mod attributes;
 mod decode;
 mod entities;
+mod entity;
 mod error;
 mod from_definition;
 mod metadata;
@@ -19,6 +20,7 @@ pub use entities::{
     AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, Role,
     RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge, UnknownEntity,
 };
+pub use entity::Entity;
 pub use error::{ConfigProblem, Place, RouterConfigError};
 pub use from_definition::{CERTIFICATES_FOLDER, GatewayOptions, UPLINK_NAME, UPLINK_PROFILE, Uplink, from_definition};
 pub use metadata::Metadata;

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::attributes::Attributes;
-use super::decode::{address, connector, http_bridge, listener, log, router, ssl_profile, tcp_bridge};
-use super::entities::{RouterConfig, UnknownEntity};
-use super::{ConfigProblem, RouterConfigError, text};
+use super::decode::router;
+use super::entities::RouterConfig;
+use super::{ConfigProblem, Entity, RouterConfigError, text};
 
 /// Reads a router configuration, in the spelling of Skupper's tools and of `skrouterd`.
 ///
@@ -39,7 +39,7 @@ struct Reader {
     router_seen: bool,
     problems: Vec<ConfigProblem>,
     /// Kind, name and line of every entity, for the checks across entities.
-    places: Vec<(&'static str, String, usize)>,
+    places: Vec<(String, String, usize)>,
 }
 
 impl Reader {
@@ -66,58 +66,18 @@ impl Reader {
     }
 
     fn entity(&mut self, line: usize, kind: &str, map: Map<String, Value>) {
-        let problems = &mut self.problems;
-        let config = &mut self.config;
-        let (known, name) = match kind {
-            "router" => {
-                if self.router_seen {
-                    return problems.push(ConfigProblem::SecondRouter { line });
-                }
-                self.router_seen = true;
-                config.router = router(Attributes::new(line, "router", "id", map, problems));
-                return;
+        if kind == "router" {
+            if self.router_seen {
+                return self.problems.push(ConfigProblem::SecondRouter { line });
             }
-            "sslProfile" => {
-                let entity = ssl_profile(Attributes::new(line, "sslProfile", "name", map, problems));
-                ("sslProfile", named(&mut config.ssl_profiles, entity, |e| &e.name))
-            }
-            "connector" => {
-                let entity = connector(Attributes::new(line, "connector", "name", map, problems));
-                ("connector", named(&mut config.connectors, entity, |e| &e.name))
-            }
-            "listener" => {
-                let entity = listener(Attributes::new(line, "listener", "name", map, problems));
-                ("listener", named(&mut config.listeners, entity, |e| &e.name))
-            }
-            "address" => {
-                let entity = address(Attributes::new(line, "address", "prefix", map, problems));
-                ("address", named(&mut config.addresses, entity, |e| &e.prefix))
-            }
-            "tcpConnector" => {
-                let entity = tcp_bridge(1, Attributes::new(line, "tcpConnector", "name", map, problems));
-                ("tcpConnector", named(&mut config.tcp_connectors, entity, |e| &e.name))
-            }
-            "tcpListener" => {
-                let entity = tcp_bridge(0, Attributes::new(line, "tcpListener", "name", map, problems));
-                ("tcpListener", named(&mut config.tcp_listeners, entity, |e| &e.name))
-            }
-            "httpConnector" => {
-                let entity = http_bridge(1, Attributes::new(line, "httpConnector", "name", map, problems));
-                ("httpConnector", named(&mut config.http_connectors, entity, |e| &e.name))
-            }
-            "httpListener" => {
-                let entity = http_bridge(0, Attributes::new(line, "httpListener", "name", map, problems));
-                ("httpListener", named(&mut config.http_listeners, entity, |e| &e.name))
-            }
-            "log" => {
-                let entity = log(Attributes::new(line, "log", "module", map, problems));
-                ("log", named(&mut config.logs, entity, |e| &e.module))
-            }
-            _ => {
-                return config.unknown.push(UnknownEntity { kind: kind.to_owned(), attributes: map });
-            }
-        };
-        self.places.push((known, name, line));
+            self.router_seen = true;
+            self.config.router = router(Attributes::new(line, "router", "id", map, &mut self.problems));
+            return;
+        }
+        let entity = Entity::read(line, kind, map, &mut self.problems);
+        let (kind, name) = entity.place();
+        self.places.push((kind.to_owned(), name.to_owned(), line));
+        self.config.push(entity);
     }
 
     fn finish(mut self) -> Result<RouterConfig, RouterConfigError> {
@@ -126,18 +86,12 @@ impl Reader {
         }
         let line = |kind: &str, name: &str| {
             // The last of several: a duplicate is reported where it is repeated.
-            self.places.iter().rev().find(|(k, n, _)| *k == kind && n == name).map_or(0, |(_, _, line)| *line)
+            self.places.iter().rev().find(|(k, n, _)| k == kind && n == name).map_or(0, |(_, _, line)| *line)
         };
         self.problems.extend(super::validate::references(&self.config, &line));
         self.problems.sort_by_key(ConfigProblem::line);
         if self.problems.is_empty() { Ok(self.config) } else { Err(RouterConfigError { problems: self.problems }) }
     }
-}
-
-fn named<T>(list: &mut Vec<T>, entity: T, name: impl FnOnce(&T) -> &String) -> String {
-    let name = name(&entity).clone();
-    list.push(entity);
-    name
 }
 
 fn camel_case(name: &str) -> String {

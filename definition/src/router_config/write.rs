@@ -19,16 +19,16 @@ impl RouterConfig {
     /// four spaces; `<`, `>` and `&` are escaped as Go does. Ends with a newline.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut pairs: Vec<Pair> = vec![("router".to_owned(), router(&self.router))];
-        section(&mut pairs, "sslProfile", &self.ssl_profiles, |e| &e.name, ssl_profile);
-        section(&mut pairs, "connector", &self.connectors, |e| &e.name, connector);
-        section(&mut pairs, "listener", &self.listeners, |e| &e.name, listener);
-        section(&mut pairs, "address", &self.addresses, |e| &e.prefix, address);
-        section(&mut pairs, "tcpConnector", &self.tcp_connectors, |e| &e.name, tcp_bridge);
-        section(&mut pairs, "tcpListener", &self.tcp_listeners, |e| &e.name, tcp_bridge);
-        section(&mut pairs, "httpConnector", &self.http_connectors, |e| &e.name, http_bridge);
-        section(&mut pairs, "httpListener", &self.http_listeners, |e| &e.name, http_bridge);
-        section(&mut pairs, "log", &self.logs, |e| &e.module, log);
+        let mut pairs: Vec<Pair> = vec![("router".to_owned(), self.router.attributes())];
+        section(&mut pairs, "sslProfile", &self.ssl_profiles, |e| &e.name, SslProfile::attributes);
+        section(&mut pairs, "connector", &self.connectors, |e| &e.name, Connector::attributes);
+        section(&mut pairs, "listener", &self.listeners, |e| &e.name, Listener::attributes);
+        section(&mut pairs, "address", &self.addresses, |e| &e.prefix, AddressEntity::attributes);
+        section(&mut pairs, "tcpConnector", &self.tcp_connectors, |e| &e.name, TcpBridge::attributes);
+        section(&mut pairs, "tcpListener", &self.tcp_listeners, |e| &e.name, TcpBridge::attributes);
+        section(&mut pairs, "httpConnector", &self.http_connectors, |e| &e.name, HttpBridge::attributes);
+        section(&mut pairs, "httpListener", &self.http_listeners, |e| &e.name, HttpBridge::attributes);
+        section(&mut pairs, "log", &self.logs, |e| &e.module, LogEntity::attributes);
         let mut unknown: Vec<Pair> =
             self.unknown.iter().map(|e| (e.kind.clone(), Attributes::with(&e.attributes).0)).collect();
         unknown.sort_by_cached_key(|(kind, map)| (kind.clone(), Value::from_iter(map.clone()).to_string()));
@@ -42,13 +42,13 @@ fn section<'a, T>(
     kind: &str,
     entities: &'a [T],
     name: fn(&'a T) -> &'a String,
-    write: fn(&T) -> Attributes,
+    write: fn(&T) -> BTreeMap<String, Value>,
 ) where
     T: 'a,
 {
     let mut sorted: Vec<&T> = entities.iter().collect();
     sorted.sort_by_key(|entity| name(entity));
-    pairs.extend(sorted.into_iter().map(|entity| (kind.to_owned(), write(entity).0)));
+    pairs.extend(sorted.into_iter().map(|entity| (kind.to_owned(), write(entity))));
 }
 
 fn to_text(pairs: &[Pair]) -> String {
@@ -109,25 +109,34 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-fn router(e: &RouterEntity) -> BTreeMap<String, Value> {
-    let mode = match e.mode {
-        RouterMode::Edge => "edge",
-        RouterMode::Interior => "interior",
-    };
-    Attributes::with(&e.extra)
-        .set("id", e.id.as_str())
-        .set("mode", mode)
-        .text("metadata", &e.metadata)
-        .text("helloMaxAgeSeconds", &e.hello_max_age_seconds)
-        .0
+impl RouterEntity {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        let mode = match self.mode {
+            RouterMode::Edge => "edge",
+            RouterMode::Interior => "interior",
+        };
+        Attributes::with(&self.extra)
+            .set("id", self.id.as_str())
+            .set("mode", mode)
+            .text("metadata", &self.metadata)
+            .text("helloMaxAgeSeconds", &self.hello_max_age_seconds)
+            .0
+    }
 }
 
-fn ssl_profile(e: &SslProfile) -> Attributes {
-    Attributes::with(&e.extra)
-        .set("name", e.name.as_str())
-        .text("caCertFile", &e.ca_cert_file)
-        .text("certFile", &e.cert_file)
-        .text("privateKeyFile", &e.private_key_file)
+impl SslProfile {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        Attributes::with(&self.extra)
+            .set("name", self.name.as_str())
+            .text("caCertFile", &self.ca_cert_file)
+            .text("certFile", &self.cert_file)
+            .text("privateKeyFile", &self.private_key_file)
+            .0
+    }
 }
 
 fn role(role: Role) -> &'static str {
@@ -139,86 +148,117 @@ fn role(role: Role) -> &'static str {
     }
 }
 
-fn connector(e: &Connector) -> Attributes {
-    Attributes::with(&e.extra)
-        .set("name", e.name.as_str())
-        .set("role", role(e.role))
-        .set("host", e.host.as_str())
-        .set("port", e.port.as_str())
-        .maybe("cost", &e.cost)
-        .text("sslProfile", &e.ssl_profile)
-        .maybe("maxFrameSize", &e.max_frame_size)
-        .maybe("maxSessionFrames", &e.max_session_frames)
-        .maybe("idleTimeoutSeconds", &e.idle_timeout_seconds)
-        .maybe("verifyHostname", &e.verify_hostname)
+impl Connector {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        Attributes::with(&self.extra)
+            .set("name", self.name.as_str())
+            .set("role", role(self.role))
+            .set("host", self.host.as_str())
+            .set("port", self.port.as_str())
+            .maybe("cost", &self.cost)
+            .text("sslProfile", &self.ssl_profile)
+            .maybe("maxFrameSize", &self.max_frame_size)
+            .maybe("maxSessionFrames", &self.max_session_frames)
+            .maybe("idleTimeoutSeconds", &self.idle_timeout_seconds)
+            .maybe("verifyHostname", &self.verify_hostname)
+            .0
+    }
 }
 
-fn listener(e: &Listener) -> Attributes {
-    Attributes::with(&e.extra)
-        .set("name", e.name.as_str())
-        .maybe("role", &(e.role != Role::Normal).then(|| role(e.role)))
-        .text("host", &e.host)
-        .set("port", e.port)
-        .text("sslProfile", &e.ssl_profile)
-        .text("saslMechanisms", &e.sasl_mechanisms)
-        .maybe("authenticatePeer", &e.authenticate_peer)
-        .maybe("http", &e.http)
-        .text("httpRootDir", &e.http_root_dir)
-        .maybe("websockets", &e.websockets)
-        .maybe("healthz", &e.healthz)
-        .maybe("metrics", &e.metrics)
-        .maybe("cost", &e.cost)
-        .maybe("linkCapacity", &e.link_capacity)
-        .maybe("routeContainer", &e.route_container)
-        .maybe("maxFrameSize", &e.max_frame_size)
-        .maybe("maxSessionFrames", &e.max_session_frames)
-        .maybe("idleTimeoutSeconds", &e.idle_timeout_seconds)
+impl Listener {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        Attributes::with(&self.extra)
+            .set("name", self.name.as_str())
+            .maybe("role", &(self.role != Role::Normal).then(|| role(self.role)))
+            .text("host", &self.host)
+            .set("port", self.port)
+            .text("sslProfile", &self.ssl_profile)
+            .text("saslMechanisms", &self.sasl_mechanisms)
+            .maybe("authenticatePeer", &self.authenticate_peer)
+            .maybe("http", &self.http)
+            .text("httpRootDir", &self.http_root_dir)
+            .maybe("websockets", &self.websockets)
+            .maybe("healthz", &self.healthz)
+            .maybe("metrics", &self.metrics)
+            .maybe("cost", &self.cost)
+            .maybe("linkCapacity", &self.link_capacity)
+            .maybe("routeContainer", &self.route_container)
+            .maybe("maxFrameSize", &self.max_frame_size)
+            .maybe("maxSessionFrames", &self.max_session_frames)
+            .maybe("idleTimeoutSeconds", &self.idle_timeout_seconds)
+            .0
+    }
 }
 
-fn address(e: &AddressEntity) -> Attributes {
-    Attributes::with(&e.extra).set("prefix", e.prefix.as_str()).set("distribution", e.distribution.as_str())
+impl AddressEntity {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        Attributes::with(&self.extra)
+            .set("prefix", self.prefix.as_str())
+            .set("distribution", self.distribution.as_str())
+            .0
+    }
 }
 
-fn tcp_bridge(e: &TcpBridge) -> Attributes {
-    let encapsulation = e.encapsulation.map(|encapsulation| match encapsulation {
-        Encapsulation::Legacy => "legacy",
-        Encapsulation::Lite => "lite",
-    });
-    Attributes::with(&e.extra)
-        .set("name", e.name.as_str())
-        .text("host", &e.host)
-        .set("port", e.port.as_str())
-        .set("address", e.address.as_str())
-        .text("siteId", &e.site_id)
-        .text("sslProfile", &e.ssl_profile)
-        .maybe("verifyHostname", &e.verify_hostname)
-        .maybe("encapsulation", &encapsulation)
+impl TcpBridge {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        let encapsulation = self.encapsulation.map(|encapsulation| match encapsulation {
+            Encapsulation::Legacy => "legacy",
+            Encapsulation::Lite => "lite",
+        });
+        Attributes::with(&self.extra)
+            .set("name", self.name.as_str())
+            .text("host", &self.host)
+            .set("port", self.port.as_str())
+            .set("address", self.address.as_str())
+            .text("siteId", &self.site_id)
+            .text("sslProfile", &self.ssl_profile)
+            .maybe("verifyHostname", &self.verify_hostname)
+            .maybe("encapsulation", &encapsulation)
+            .0
+    }
 }
 
-fn http_bridge(e: &HttpBridge) -> Attributes {
-    let version = e.protocol_version.map(|version| match version {
-        HttpVersion::Http1 => "HTTP1",
-        HttpVersion::Http2 => "HTTP2",
-    });
-    let aggregation = e.aggregation.map(|aggregation| match aggregation {
-        Aggregation::None => "none",
-        Aggregation::Json => "json",
-        Aggregation::Multipart => "multipart",
-    });
-    Attributes::with(&e.extra)
-        .set("name", e.name.as_str())
-        .text("host", &e.host)
-        .set("port", e.port.as_str())
-        .set("address", e.address.as_str())
-        .text("siteId", &e.site_id)
-        .text("sslProfile", &e.ssl_profile)
-        .maybe("verifyHostname", &e.verify_hostname)
-        .maybe("protocolVersion", &version)
-        .maybe("aggregation", &aggregation)
-        .maybe("eventChannel", &e.event_channel)
-        .text("hostOverride", &e.host_override)
+impl HttpBridge {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        let version = self.protocol_version.map(|version| match version {
+            HttpVersion::Http1 => "HTTP1",
+            HttpVersion::Http2 => "HTTP2",
+        });
+        let aggregation = self.aggregation.map(|aggregation| match aggregation {
+            Aggregation::None => "none",
+            Aggregation::Json => "json",
+            Aggregation::Multipart => "multipart",
+        });
+        Attributes::with(&self.extra)
+            .set("name", self.name.as_str())
+            .text("host", &self.host)
+            .set("port", self.port.as_str())
+            .set("address", self.address.as_str())
+            .text("siteId", &self.site_id)
+            .text("sslProfile", &self.ssl_profile)
+            .maybe("verifyHostname", &self.verify_hostname)
+            .maybe("protocolVersion", &version)
+            .maybe("aggregation", &aggregation)
+            .maybe("eventChannel", &self.event_channel)
+            .text("hostOverride", &self.host_override)
+            .0
+    }
 }
 
-fn log(e: &LogEntity) -> Attributes {
-    Attributes::with(&e.extra).set("module", e.module.as_str()).set("enable", e.enable.as_str())
+impl LogEntity {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        Attributes::with(&self.extra).set("module", self.module.as_str()).set("enable", self.enable.as_str()).0
+    }
 }
