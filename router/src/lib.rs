@@ -4,3 +4,4 @@
 
 pub mod core;
 pub mod io;
+pub mod management;

@@ -9,9 +9,10 @@ pub(crate) mod read;
 mod tests;
 
 /// One AMQP value of any type.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
     /// Absent.
+    #[default]
     Null,
     /// `boolean`.
     Bool(bool),

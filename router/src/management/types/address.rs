@@ -1,0 +1,132 @@
+//! `router.address`: who is reached by which address, and what a configuration says of addresses.
+
+use moorline_definition::router_config::AddressEntity;
+
+use super::{configuration, operational};
+use crate::management::record::Record;
+use crate::management::schema::{EntityType, IDENTITY, Kind, NAME, TYPE, boolean, integer, list, text};
+
+pub(super) static ADDRESS: EntityType = operational(
+    "router.address",
+    Kind::Address,
+    &[
+        NAME,
+        IDENTITY,
+        TYPE,
+        text("key"),
+        text("distribution"),
+        integer("inProcess"),
+        integer("subscriberCount"),
+        integer("remoteCount"),
+        list("remoteHostRouters"),
+        integer("deliveriesIngress"),
+        integer("deliveriesEgress"),
+        integer("deliveriesTransit"),
+        integer("deliveriesToContainer"),
+        integer("deliveriesFromContainer"),
+        integer("deliveriesEgressRouteContainer"),
+        integer("deliveriesIngressRouteContainer"),
+        list("transitOutstanding"),
+        integer("trackedDeliveries"),
+        integer("priority").or_integer(-1),
+        integer("deliveriesRedirectedToFallback"),
+        boolean("watch"),
+    ],
+);
+
+pub(super) static CONFIG: EntityType = configuration(
+    "router.config.address",
+    Kind::ConfigAddress,
+    &[],
+    &[
+        NAME,
+        IDENTITY,
+        TYPE,
+        text("prefix"),
+        text("distribution").or_text("balanced"),
+        text("pattern"),
+        integer("priority").or_integer(-1),
+    ],
+);
+
+/// There are none; the tools ask for them.
+pub(super) static AUTO_LINK: EntityType = configuration(
+    "router.config.autoLink",
+    Kind::ConfigAutoLink,
+    &[],
+    &[
+        NAME,
+        IDENTITY,
+        TYPE,
+        text("address"),
+        text("addr"),
+        text("direction"),
+        text("dir"),
+        text("connection"),
+        text("containerId"),
+        text("externalAddress"),
+        text("externalAddr"),
+        text("linkRef"),
+        text("operStatus"),
+        text("lastError"),
+    ],
+);
+
+/// One address.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct Address {
+    /// The letter of its class (`M` mobile, `L` local, `H` edge) and the address.
+    pub key: String,
+    /// To every consumer, not to one.
+    pub multicast: bool,
+    /// Consumers inside the router.
+    pub in_process: u32,
+    /// Consumers on links.
+    pub subscribers: u32,
+    /// Deliveries from senders that are no routers.
+    pub ingress: u64,
+    /// Deliveries to receivers that are no routers.
+    pub egress: u64,
+    /// Deliveries from router to router.
+    pub transit: u64,
+    /// Deliveries to consumers inside the router.
+    pub to_container: u64,
+    /// Deliveries from inside the router.
+    pub from_container: u64,
+    /// Someone inside the router wants to know whether it can be reached.
+    pub watched: bool,
+}
+
+/// The `router.address` entity.
+pub fn address(facts: &Address) -> Record {
+    let local = facts.key.starts_with(['L', 'H']) || facts.key == "M$management";
+    let distribution = match (facts.multicast, local) {
+        (true, _) => "multicast",
+        (false, true) => "closest",
+        (false, false) => "balanced",
+    };
+    Record::new(&ADDRESS)
+        .called(facts.key.as_str(), facts.key.as_str())
+        .set("key", facts.key.as_str())
+        .set("distribution", distribution)
+        .set_all([("inProcess", facts.in_process), ("subscriberCount", facts.subscribers), ("remoteCount", 0)])
+        .set("remoteHostRouters", Vec::new())
+        .set_all([
+            ("deliveriesIngress", facts.ingress),
+            ("deliveriesEgress", facts.egress),
+            ("deliveriesTransit", facts.transit),
+            ("deliveriesToContainer", facts.to_container),
+            ("deliveriesFromContainer", facts.from_container),
+            ("deliveriesEgressRouteContainer", 0),
+            ("deliveriesIngressRouteContainer", 0),
+            ("deliveriesRedirectedToFallback", 0),
+        ])
+        .set("trackedDeliveries", 0_i64)
+        .set("watch", facts.watched)
+}
+
+/// The `router.config.address` entity; `position` counts from 0 in the order of the configuration.
+pub fn config(entity: &AddressEntity, position: usize) -> Record {
+    Record::configured(&CONFIG, &entity.attributes()).called(format!("address/{position}"), (position + 1).to_string())
+}
