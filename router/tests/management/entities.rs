@@ -9,7 +9,7 @@ use moorline_router::management::types::{address, amqp, connection, http, link, 
 use moorline_router::management::{EntityType, Kind, Record};
 
 /// One entity of every kind that has any, all attributes set that can be.
-pub fn everything() -> Fixed {
+pub(crate) fn everything() -> Fixed {
     let bridge = TcpBridge {
         name: "echo".to_owned(),
         host: Some("127.0.0.1".to_owned()),

@@ -1,5 +1,7 @@
 //! Management requests and their answers, as bytes.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 mod entities;
 mod exchange;
 
