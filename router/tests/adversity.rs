@@ -116,8 +116,7 @@ fn a_peer_that_refuses_links_is_not_asked_for_ever() {
     let mut hub = Hub::new();
     let (a, b) = (hub.peer("a"), hub.peer_with("b", &[STREAMING], None));
     hub.receiver(b, "queue");
-    let link = hub.sender(a, None);
-    let delivery = hub.send(a, link, Some("queue"), "x");
+    let delivery = open_stream(&mut hub, a);
     assert!(hub.peers[b].offered.len() < 5);
     assert_eq!(hub.peers[a].states.get(&delivery), Some(&DeliveryState::Released));
 }

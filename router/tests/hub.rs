@@ -96,7 +96,7 @@ fn edges_of_one_mesh_do_not_reach_each_other_through_the_hub() {
 fn addresses_that_name_a_place_cannot_be_claimed() {
     let mut hub = Hub::new();
     let a = hub.peer("a");
-    for address in ["_edge/b/temp.x", "amqp:/_edge/b/x", "_topo/0/hub/x", "/x", "_local/x"] {
+    for address in ["_edge/b/temp.x", "amqp:/_edge/b/x", "_topo/0/hub/x", "_local/x", "$management"] {
         hub.receiver(a, address);
         assert_eq!(hub.peers[a].refused.pop().as_deref(), Some("amqp:not-allowed"), "{address}");
     }
@@ -128,13 +128,15 @@ fn a_consumer_that_leaves_before_it_settles_releases_the_sender() {
 }
 
 #[test]
-fn a_long_message_without_the_streaming_flag_is_refused_not_hung() {
+fn a_long_message_without_the_streaming_flag_arrives_whole() {
     let mut hub = Hub::new();
     let (a, b) = (hub.peer("a"), hub.peer("b"));
-    hub.receiver(b, "queue");
+    let at_b = hub.receiver(b, "queue");
     let link = hub.sender(a, None);
-    let bytes = text_message(Some("queue"), &"x".repeat(100_000));
+    let body = "x".repeat(100_000);
+    let bytes = text_message(Some("queue"), &body);
     let (delivery, _) = hub.peers[a].amqp.start(link, &bytes, End::Last).expect("credit");
     hub.run();
-    assert_eq!(hub.peers[a].states.get(&delivery), Some(&DeliveryState::Rejected(None)));
+    assert_eq!(hub.peers[a].states.get(&delivery), Some(&DeliveryState::Accepted));
+    assert_eq!(hub.bodies(b, at_b), [body]);
 }

@@ -125,8 +125,8 @@ fn as_served(
     definition: &Definition,
     file: &DefinitionFile,
 ) -> Result<RouterConfig, Failure> {
-    // Nobody asked for the management port that a definition without listeners gets, and the embedded router would
-    // warn that it does not open it.
+    // Nobody asked for the management port that a definition without listeners gets, and whoever is on this host
+    // could change the router through it.
     if definition.qdr_listeners.is_empty() {
         config.listeners.clear();
     }

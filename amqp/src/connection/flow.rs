@@ -26,6 +26,14 @@ impl Connection {
         self.set_credit(link.into(), credit, 0);
     }
 
+    /// Receiver: from now on tops up to `credit` only. More than that may still be granted; it is not taken back.
+    pub fn limit_credit(&mut self, link: LinkId, credit: u32) {
+        if let Some(link) = self.links.get_mut(link.into()).filter(|link| link.role == Role::Receiver) {
+            link.keep = credit;
+        }
+        self.top_up(link.into());
+    }
+
     fn set_credit(&mut self, key: LinkKey, credit: u32, keep: u32) {
         let Some(link) = self.links.get_mut(key).filter(|link| link.role == Role::Receiver) else { return };
         let same = link.credit == credit;

@@ -116,13 +116,16 @@ impl Checker<'_> {
             Some(host) if !host.is_wildcard() => format!("on {host}"),
             _ => "on all interfaces".to_owned(),
         };
-        let severity = if self.options.allow_insecure_management { Severity::Warning } else { Severity::Error };
+        let words =
+            listener.sasl_mechanisms.as_deref() == Some("ANONYMOUS") && listener.authenticate_peer == Some(false);
+        let allowed = words || self.options.allow_insecure_management;
+        let severity = if allowed { Severity::Warning } else { Severity::Error };
         let message = format!("unauthenticated management port {reach}");
         let path = if listener.host.is_some() { fields.path("host") } else { fields.path.clone() };
         let problem = self.report(severity, "insecure-management", &path, at, message);
         problem.help = Some(
-            "write host: localhost, or ssl-profile with authenticate-peer: true; \
-             --allow-insecure-management accepts it as it is"
+            "write host: localhost, or ssl-profile with authenticate-peer: true; whoever means it writes \
+             sasl-mechanisms: ANONYMOUS and authenticate-peer: false, or uses --allow-insecure-management"
                 .to_owned(),
         );
     }

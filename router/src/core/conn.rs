@@ -1,11 +1,10 @@
 //! One AMQP connection as the router sees it: what its links and deliveries are for.
 
-use super::flow::FailedState;
+use super::link_queue::LinkQueues;
 use super::pool::Pool;
-use super::splice::SpliceId;
-use super::types::{ConnRole, ConnectionSpec, FlowId};
+use super::types::{ConnRole, ConnectionSpec, FlowId, MessageId};
 use moorline_amqp::connection::{Closed, SaslServer};
-use moorline_amqp::{Config, Connection, Incoming, LinkId, Outgoing, Sasl, SessionId, Value};
+use moorline_amqp::{Config, Connection, DeliveryState, Incoming, LinkId, Outgoing, Sasl, SessionId, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +31,10 @@ pub(super) struct Conn {
     /// Mesh id that an edge told us (hub).
     pub(super) mesh: Option<String>,
     pub(super) links: FxHashMap<LinkId, LinkUse>,
+    /// Uplink: what we have told the network of our addresses, by the links that say it.
+    pub(super) announced: FxHashMap<LinkUse, LinkId>,
+    /// Messages that came on a link and wait for their way out: they count against its credit.
+    pub(super) held: FxHashMap<LinkId, usize>,
     pub(super) incoming: FxHashMap<Incoming, Inbound>,
     pub(super) outgoing: FxHashMap<Outgoing, Outbound>,
     pub(super) endpoint_session: Option<SessionId>,
@@ -42,6 +45,7 @@ pub(super) struct Conn {
     /// Addresses of which the peer could not be told yet: no tracking link, no credit or no room.
     pub(super) untold: FxHashSet<Arc<str>>,
     pub(super) pool: Pool,
+    pub(super) queues: LinkQueues,
     /// Who waits until output or session window have room again.
     pub(super) blocked: VecDeque<Waiter>,
     /// A wake-up is in the action queue already.
@@ -52,13 +56,13 @@ pub(super) struct Conn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waiter {
     Flow(FlowId),
-    Splice(SpliceId),
+    Splice(MessageId),
     /// A delivery whose owner is gone still needs its final transfer.
     Finish(Outgoing),
 }
 
 /// What a link is for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum LinkUse {
     /// Deliveries arrive to be routed: by `to`, else by the link's own address.
     In(Option<Arc<str>>),
@@ -72,8 +76,10 @@ pub(super) enum LinkUse {
     TrackingOut,
     /// Edge: we have listeners for this address.
     Producer(Arc<str>),
-    /// Hub: an edge consumes this address; or, without one, its downlink.
+    /// An edge or client consumes this address; or, without one, an edge's downlink.
     Out(Option<Arc<str>>),
+    /// A client consumes a temporary address of ours.
+    OutTemporary(Arc<str>),
     /// Anonymous sender of the uplink.
     Base,
     /// One of the pool.
@@ -87,10 +93,10 @@ pub(super) enum Inbound {
     /// A small message for the router itself.
     Control(Vec<u8>),
     Flow(FlowId),
-    Splice(SpliceId),
+    Splice(MessageId),
     Multicast(Vec<u8>),
-    /// Nobody wants it any more: swallowed, and settled so when it ends.
-    Doomed(FailedState),
+    /// Nobody wants the rest any more: swallowed, and settled so when it ends.
+    Decided(DeliveryState),
 }
 
 /// A delivery of ours.
@@ -108,7 +114,7 @@ pub(super) struct Outbound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Flow(FlowId),
-    Splice(SpliceId),
+    Splice(MessageId),
     /// Gone; the delivery only has to end.
     Nobody,
 }
@@ -118,7 +124,7 @@ impl Conn {
         let sasl = match spec.role {
             ConnRole::Uplink if spec.external => Sasl::External,
             ConnRole::Uplink => Sasl::Anonymous { trace: format!("anonymous@{router_id}") },
-            ConnRole::Edge => {
+            ConnRole::Edge | ConnRole::Client => {
                 Sasl::Server(SaslServer { external: spec.external, anonymous: !spec.external, ..SaslServer::default() })
             }
         };
@@ -142,7 +148,7 @@ impl Conn {
         };
         let amqp = match spec.role {
             ConnRole::Uplink => Connection::client(config, now),
-            ConnRole::Edge => Connection::server(config, now),
+            ConnRole::Edge | ConnRole::Client => Connection::server(config, now),
         };
         Conn {
             amqp,
@@ -155,6 +161,8 @@ impl Conn {
             streaming: false,
             mesh: None,
             links: FxHashMap::default(),
+            announced: FxHashMap::default(),
+            held: FxHashMap::default(),
             incoming: FxHashMap::default(),
             outgoing: FxHashMap::default(),
             endpoint_session: None,
@@ -163,6 +171,7 @@ impl Conn {
             tracking: None,
             untold: FxHashSet::default(),
             pool: Pool::default(),
+            queues: LinkQueues::default(),
             blocked: VecDeque::new(),
             woken: false,
         }
@@ -172,12 +181,24 @@ impl Conn {
     pub(super) fn opened(&mut self, open: &moorline_amqp::RemoteOpen) {
         self.opened = true;
         self.container = open.container_id.clone();
-        self.streaming = open.offered_capabilities.iter().any(|c| c == STREAMING_LINKS);
+        // A client's links are its own affair.
+        self.streaming = self.is_router() && open.offered_capabilities.iter().any(|c| c == STREAMING_LINKS);
         self.version = open
             .properties
             .iter()
             .find(|(key, _)| key.as_str() == Some("version"))
             .and_then(|(_, value)| value.as_str().map(str::to_owned));
+    }
+
+    /// Forgets one who waits for a link, and has died.
+    pub(super) fn forget_waiter(&mut self, waiter: Waiter) {
+        self.pool.forget(waiter);
+        self.queues.forget(waiter);
+    }
+
+    /// The peer is a router: what it sends is never sent back to it.
+    pub(super) fn is_router(&self) -> bool {
+        self.spec.role != ConnRole::Client
     }
 
     /// Room for payload behind what already waits, on the session of this delivery.

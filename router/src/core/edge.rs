@@ -2,8 +2,8 @@
 
 use super::Router;
 use super::conn::{LINK_CREDIT, LinkUse};
-use super::table::Dest;
-use super::types::{ConnId, ConnRole, Encapsulation};
+use super::table::{Dest, Entry};
+use super::types::{ConnId, Encapsulation};
 use moorline_amqp::message::{self, section};
 use moorline_amqp::{Attach, End, LinkId, Role, SessionId, Terminus, Value};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ impl Router {
     /// The network has answered our open: attach what an edge attaches.
     pub(super) fn uplink_opened(&mut self, conn_id: ConnId) {
         let id = self.settings.id.clone();
+        self.uplink.get_or_insert(conn_id);
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
         // Links that concern the router itself have a session of their own, as real routers keep them.
         let core = conn.amqp.begin();
@@ -40,20 +41,7 @@ impl Router {
                 }
             }
         }
-        let mut wanted: Vec<(Arc<str>, bool, bool)> = self
-            .table
-            .iter()
-            .map(|(address, entry)| (address.clone(), !entry.listeners.is_empty(), entry.has_connector()))
-            .collect();
-        wanted.sort();
-        for (address, listeners, connectors) in wanted {
-            if listeners {
-                self.announce_producer(conn_id, &address);
-            }
-            if connectors {
-                self.announce_consumer(conn_id, &address);
-            }
-        }
+        self.announce_all();
         self.serve_waiting(conn_id);
         self.wake_conn(conn_id);
     }
@@ -80,37 +68,60 @@ impl Router {
 
     /// The uplink that is up, if we are an edge.
     pub(super) fn uplink(&self) -> Option<ConnId> {
-        self.conns.iter().find(|(_, conn)| conn.spec.role == ConnRole::Uplink && conn.opened).map(|(id, _)| id)
+        self.uplink
     }
 
-    /// We have listeners for this address: the network shall tell whether it can be reached.
-    pub(super) fn announce_producer(&mut self, conn_id: ConnId, address: &Arc<str>) {
-        let Some(session) = self.conns.get(conn_id).and_then(|conn| conn.endpoint_session) else { return };
-        let target = Terminus::at(&**address);
-        let used_for = LinkUse::Producer(address.clone());
-        self.attach(conn_id, session, Role::Sender, Terminus::anonymous(), target, used_for);
+    pub(super) fn announce_all(&mut self) {
+        let mut addresses: Vec<Arc<str>> = self.table.iter().map(|(address, _)| address.clone()).collect();
+        addresses.sort();
+        for address in addresses {
+            self.announce(&address);
+        }
     }
 
-    /// We serve this address: an attached receiver is the announcement.
-    pub(super) fn announce_consumer(&mut self, conn_id: ConnId, address: &Arc<str>) {
-        let Some(session) = self.conns.get(conn_id).and_then(|conn| conn.endpoint_session) else { return };
-        let source = Terminus::at(&**address);
-        let used_for = LinkUse::In(Some(address.clone()));
-        let link = self.attach(conn_id, session, Role::Receiver, source, Terminus::anonymous(), used_for);
+    /// Brings what the network knows of an address up to date: that we send to it, that we consume it. An attached
+    /// link is the announcement, its detach takes it back.
+    pub(super) fn announce(&mut self, address: &Arc<str>) {
+        let Some(uplink) = self.uplink else { return };
+        let entry = self.table.get(address);
+        let sends = entry.is_some_and(Entry::has_senders);
+        let consumes = entry.is_some_and(|entry| entry.has_own_server(uplink));
+        for (wanted, used_for) in
+            [(sends, LinkUse::Producer(address.clone())), (consumes, LinkUse::In(Some(address.clone())))]
+        {
+            let Some(conn) = self.conns.get_mut(uplink) else { return };
+            let (Some(session), known) = (conn.endpoint_session, conn.announced.get(&used_for).copied()) else {
+                return;
+            };
+            match known {
+                None if wanted => self.announce_as(uplink, session, address, used_for),
+                Some(link) if !wanted => {
+                    conn.announced.remove(&used_for);
+                    conn.links.remove(&link);
+                    conn.amqp.detach(link, None);
+                    self.turn_away_from(uplink, link);
+                    if matches!(used_for, LinkUse::Producer(_)) {
+                        self.table.remove_server(address, Dest::Remote { conn: uplink, link: None });
+                    }
+                    self.wake_conn(uplink);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn announce_as(&mut self, conn_id: ConnId, session: SessionId, address: &Arc<str>, used_for: LinkUse) {
+        let (place, anonymous) = (Terminus::at(&**address), Terminus::anonymous());
+        let link = match used_for {
+            LinkUse::Producer(_) => self.attach(conn_id, session, Role::Sender, anonymous, place, used_for.clone()),
+            _ => self.attach(conn_id, session, Role::Receiver, place, anonymous, used_for.clone()),
+        };
         if let (Some(link), Some(conn)) = (link, self.conns.get_mut(conn_id)) {
-            conn.amqp.keep_credit(link, LINK_CREDIT);
+            if matches!(used_for, LinkUse::In(_)) {
+                conn.amqp.keep_credit(link, LINK_CREDIT);
+            }
+            conn.announced.insert(used_for, link);
         }
-    }
-
-    /// Takes an announcement back: the detach says it.
-    pub(super) fn withdraw(&mut self, conn_id: ConnId, announced: &LinkUse) {
-        let Some(conn) = self.conns.get_mut(conn_id) else { return };
-        let link = conn.links.iter().find(|(_, used_for)| *used_for == announced).map(|(link, _)| *link);
-        if let Some(link) = link {
-            conn.links.remove(&link);
-            conn.amqp.detach(link, None);
-        }
-        self.wake_conn(conn_id);
     }
 
     /// Tells our mesh id, so that the network does not take ourselves for a way to reach us.
@@ -147,7 +158,7 @@ impl Router {
         let dest = Dest::Remote { conn: conn_id, link: None };
         if reachable {
             // Only what we asked about can be told: a peer cannot make the table grow.
-            if self.table.get(&address).is_none_or(|entry| entry.listeners.is_empty()) {
+            if !self.table.get(&address).is_some_and(Entry::has_senders) {
                 return;
             }
             self.table.add_server(&address, dest);

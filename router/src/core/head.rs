@@ -11,7 +11,7 @@ const ROUTER_ANNOTATIONS: u64 = 0x534b_5052_2d2d_5241;
 /// The delivery may be forwarded before its end is there.
 pub(super) const STREAMING: u32 = 0x01;
 /// The routers' own flow control inside a message is off: the ends do it.
-const UNTHROTTLED: u32 = 0x04;
+pub(super) const UNTHROTTLED: u32 = 0x04;
 /// The one content type that marks lite; legacy has none.
 const LITE_CONTENT_TYPE: &str = "application/octet-stream";
 /// More head than this is nobody's message.
@@ -95,6 +95,11 @@ impl Head {
             }
         }
         Err(HeadError::TooManySections)
+    }
+
+    /// Routers that it has passed.
+    pub(super) fn trace(&self) -> &[String] {
+        self.annotations.as_ref().map(|annotations| annotations.trace.as_slice()).unwrap_or_default()
     }
 
     /// The TCP encapsulation, if this is a TCP stream: lite says so, all else is taken for legacy, as routers do.
@@ -196,13 +201,10 @@ impl StreamHead<'_> {
     }
 }
 
-/// Rewrites the annotations at the front of `bytes` as a hub that passes the message on, into `out`, the rest behind.
-pub(super) fn forwarded(head: &Head, bytes: &[u8], own_node: &str, out: &mut Vec<u8>) {
-    let mut annotations = head.annotations.clone().unwrap_or_default();
+/// Notes in the annotations that the message has passed this hub.
+pub(super) fn pass_by(annotations: &mut Annotations, own_node: &str) {
     annotations.ingress.get_or_insert_with(|| own_node.to_owned());
     annotations.trace.push(own_node.to_owned());
-    annotations.encode(out);
-    out.extend_from_slice(bytes.get(head.annotations_len..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -246,14 +248,16 @@ mod tests {
     fn a_hub_adds_itself_and_keeps_the_rest() {
         let bytes = head(Encapsulation::Lite);
         let parsed = Head::parse(&bytes, false).unwrap().unwrap();
+        let mut annotations = parsed.annotations.clone().unwrap();
+        pass_by(&mut annotations, "0/hub");
         let mut out = Vec::new();
-        forwarded(&parsed, &bytes, "0/hub", &mut out);
+        annotations.encode(&mut out);
+        out.extend_from_slice(&bytes[parsed.annotations_len..]);
         let again = Head::parse(&out, false).unwrap().unwrap();
-        let annotations = again.annotations.clone().unwrap();
-        assert_eq!(annotations.trace, ["0/hub"]);
+        assert_eq!(again.trace(), ["0/hub"]);
+        let annotations = again.annotations.unwrap();
         assert_eq!(annotations.ingress.as_deref(), Some("0/hub"));
         assert_eq!(annotations.mesh.as_deref(), Some("123456789012345"));
-        assert_eq!(out[again.annotations_len..], bytes[parsed.annotations_len..]);
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Deliveries that arrive: where each goes.
 
 use super::Router;
-use super::address::{self, Address};
 use super::conn::{Inbound, LinkUse};
 use super::flow::{Answer, FailedState};
-use super::head::{self, Head, STREAMING};
+use super::head::{Head, STREAMING, UNTHROTTLED};
+use super::route::{Origin, Target};
+use super::splice::{Passage, Source};
 use super::table::Dest;
-use super::types::{ConnId, FlowId, Mode};
-use moorline_amqp::{End, Incoming, LinkId};
+use super::types::{ConnId, FlowId};
+use moorline_amqp::{DeliveryState, End, Incoming, LinkId};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// A multicast message is copied whole; a larger one is refused.
 const MULTICAST_LIMIT: usize = 1024 * 1024;
+/// A message that is no stream goes on before its end is there once it is this long.
+const WHOLE_LIMIT: usize = 256 * 1024;
 /// Messages for the router itself are small.
 const CONTROL_LIMIT: usize = 16 * 1024;
 
@@ -45,7 +48,7 @@ impl Router {
             let begun = match conn.links.get(&transfer.link) {
                 Some(LinkUse::In(_)) => Inbound::Head(Vec::new()),
                 Some(LinkUse::MeshIn | LinkUse::TrackingIn) => Inbound::Control(Vec::new()),
-                _ => Inbound::Doomed(FailedState::Released),
+                _ => Inbound::Decided(DeliveryState::Released),
             };
             conn.incoming.insert(transfer.delivery, begun);
         }
@@ -71,14 +74,13 @@ impl Router {
                     self.splice_sender_disposition(splice, None, transfer.settled);
                 }
             }
-            Some(Inbound::Doomed(state)) => {
-                let state = *state;
-                if !transfer.more {
-                    conn.incoming.remove(&transfer.delivery);
-                    if !transfer.settled {
-                        conn.amqp.dispose(transfer.delivery, Some(state.state()), true);
-                        self.wake_conn(conn_id);
-                    }
+            Some(Inbound::Decided(_)) => {
+                if !transfer.more
+                    && let Some(Inbound::Decided(state)) = conn.incoming.remove(&transfer.delivery)
+                    && !transfer.settled
+                {
+                    conn.amqp.dispose(transfer.delivery, Some(state), true);
+                    self.wake_conn(conn_id);
                 }
             }
             Some(Inbound::Head(bytes)) => {
@@ -106,22 +108,17 @@ impl Router {
         }
     }
 
-    /// A final transfer for a flow; a flow that failed meanwhile has left a doomed delivery behind.
+    /// A final transfer for a flow; a flow that failed meanwhile has left its verdict behind.
     fn inbound_flow_over(&mut self, conn_id: ConnId, flow: FlowId, transfer: Transfer<'_>) {
-        let conn = self.conns.get_mut(conn_id);
-        let doomed = conn.and_then(|conn| match conn.incoming.get(&transfer.delivery) {
-            Some(Inbound::Doomed(state)) => Some(*state),
-            _ => None,
-        });
-        match doomed {
-            Some(state) => {
-                self.forget_inbound(conn_id, transfer.delivery);
-                if !transfer.settled {
-                    self.dispose(conn_id, transfer.delivery, state);
-                }
-            }
-            None => self.flow_stream_over(flow, transfer.settled),
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        let Some(Inbound::Decided(state)) = conn.incoming.get(&transfer.delivery) else {
+            return self.flow_stream_over(flow, transfer.settled);
+        };
+        if !transfer.settled {
+            conn.amqp.dispose(transfer.delivery, Some(state.clone()), true);
         }
+        conn.incoming.remove(&transfer.delivery);
+        self.wake_conn(conn_id);
     }
 
     /// Decides where a delivery goes as soon as its head is there.
@@ -139,29 +136,40 @@ impl Router {
                 return self.doom(conn_id, transfer, FailedState::Rejected);
             }
         };
-        let link_address = self.conns.get(conn_id).and_then(|conn| match conn.links.get(&transfer.link) {
-            Some(LinkUse::In(address)) => address.clone(),
-            _ => None,
-        });
-        let Some(to) = head.properties.to.clone().or_else(|| link_address.map(|a| a.to_string())) else {
+        let Some(to) = self.destination(conn_id, transfer.link, &head) else {
             return self.doom(conn_id, transfer, FailedState::Rejected);
         };
-        let own_id = self.settings.id.clone();
-        match address::parse(&to, &own_id, self.settings.mode == Mode::Edge) {
-            Address::Local(name) => match self.replies.get(name).copied() {
-                Some(flow) => self.route_answer(conn_id, transfer, &head, &bytes, flow),
-                None => self.doom(conn_id, transfer, FailedState::Released),
-            },
-            Address::Mobile(name) if self.is_multicast(name) => self.collect_multicast(conn_id, transfer, bytes),
-            Address::Mobile(name) => self.route_service(conn_id, transfer, &head, bytes, name, now),
-            Address::Edge(id) => {
-                match self.edges.get(id).and_then(|known| known.last().copied()).filter(|edge| *edge != conn_id) {
-                    Some(edge) => self.pass_on(conn_id, transfer, &head, &bytes, (edge, None), None),
+        match self.target(&to, Origin::Conn(conn_id)) {
+            Target::Answer(flow) => self.route_answer(conn_id, transfer, &head, &bytes, flow),
+            Target::Everyone(_) => self.collect_multicast(conn_id, transfer, bytes),
+            Target::Server { dest: Dest::Local(connector), .. } => {
+                // Streams without a way back are not TCP.
+                let Some(reply_to) = head.properties.reply_to.clone() else {
+                    return self.doom(conn_id, transfer, FailedState::Released);
+                };
+                let subject = head.properties.subject.clone().unwrap_or_default();
+                let from = (conn_id, transfer.delivery);
+                match self.begin_connector_flow(connector, from, head.encapsulation(), (reply_to, subject), now) {
+                    Some(flow) => self.join_flow(conn_id, transfer, flow, bytes.get(head.body..).unwrap_or_default()),
                     None => self.doom(conn_id, transfer, FailedState::Released),
                 }
             }
-            Address::Interior(_) => self.doom(conn_id, transfer, FailedState::Released),
+            Target::Server { dest, address, counted } => {
+                self.pass_on(conn_id, transfer, &head, bytes, dest, (address, counted));
+            }
+            Target::Nowhere => self.doom(conn_id, transfer, FailedState::Released),
         }
+    }
+
+    /// Where a delivery wants to go: a client says so by its link, a router by the message.
+    fn destination(&self, conn_id: ConnId, link: LinkId, head: &Head) -> Option<String> {
+        let conn = self.conns.get(conn_id)?;
+        let by_link = match conn.links.get(&link) {
+            Some(LinkUse::In(Some(address))) => Some(address.to_string()),
+            _ => None,
+        };
+        let by_message = head.properties.to.clone();
+        if conn.is_router() { by_message.or(by_link) } else { by_link.or(by_message) }
     }
 
     fn route_answer(&mut self, conn_id: ConnId, transfer: Transfer<'_>, head: &Head, bytes: &[u8], flow: FlowId) {
@@ -181,36 +189,6 @@ impl Router {
         self.join_flow(conn_id, transfer, flow, bytes.get(head.body..).unwrap_or_default());
     }
 
-    fn route_service(
-        &mut self,
-        conn_id: ConnId,
-        transfer: Transfer<'_>,
-        head: &Head,
-        bytes: Vec<u8>,
-        name: &str,
-        now: Instant,
-    ) {
-        match self.choose(name, Some(conn_id)) {
-            Some(Dest::Local(connector)) => {
-                // Streams without a way back are not TCP.
-                let Some(reply_to) = head.properties.reply_to.clone() else {
-                    return self.doom(conn_id, transfer, FailedState::Released);
-                };
-                let subject = head.properties.subject.clone().unwrap_or_default();
-                let from = (conn_id, transfer.delivery);
-                match self.begin_connector_flow(connector, from, head.encapsulation(), (reply_to, subject), now) {
-                    Some(flow) => self.join_flow(conn_id, transfer, flow, bytes.get(head.body..).unwrap_or_default()),
-                    None => self.doom(conn_id, transfer, FailedState::Released),
-                }
-            }
-            Some(dest @ Dest::Remote { conn, link }) => {
-                let address: Arc<str> = name.into();
-                self.pass_on(conn_id, transfer, head, &bytes, (conn, link), Some((address, dest)));
-            }
-            None => self.doom(conn_id, transfer, FailedState::Released),
-        }
-    }
-
     fn join_flow(&mut self, conn_id: ConnId, transfer: Transfer<'_>, flow: FlowId, body: &[u8]) {
         if let Some(conn) = self.conns.get_mut(conn_id) {
             conn.incoming.insert(transfer.delivery, Inbound::Flow(flow));
@@ -226,28 +204,38 @@ impl Router {
         conn_id: ConnId,
         transfer: Transfer<'_>,
         head: &Head,
-        bytes: &[u8],
-        to: (ConnId, Option<LinkId>),
-        counted: Option<(Arc<str>, Dest)>,
+        bytes: Vec<u8>,
+        dest: Dest,
+        (address, counted): (Arc<str>, bool),
     ) {
-        // A long message that is no stream would have to be held back whole: routers ask for the flag.
-        let streams = head.annotations.as_ref().is_some_and(|a| a.flags & STREAMING != 0);
-        if transfer.more && !streams {
-            self.warn("a message of several frames without the streaming flag was refused");
-            return self.doom(conn_id, transfer, FailedState::Rejected);
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        let flags = head.annotations.as_ref().map_or(0, |annotations| annotations.flags);
+        if transfer.more && flags & STREAMING == 0 && bytes.len() < WHOLE_LIMIT {
+            // Most messages are whole soon, and go on their address's own link, in order.
+            conn.incoming.insert(transfer.delivery, Inbound::Head(bytes));
+            return;
         }
-        let node = self.node_id();
-        if head.annotations.as_ref().is_some_and(|annotations| annotations.trace.contains(&node)) {
+        // Links of routers that carry messages for many addresses must not stand still because of one.
+        let shared = conn.is_router() && matches!(conn.links.get(&transfer.link), Some(LinkUse::In(None)));
+        if head.trace().contains(&self.node_id()) {
             // It has been here already: routers that are linked in a ring would pass it round for ever.
             return self.doom(conn_id, transfer, FailedState::Released);
         }
-        let mut out = Vec::with_capacity(bytes.len() + 64);
-        head::forwarded(head, bytes, &node, &mut out);
-        let from = (!transfer.settled || transfer.more).then_some((conn_id, transfer.delivery));
-        if from.is_none() {
+        let settled = transfer.settled && !transfer.more;
+        if settled {
             self.forget_inbound(conn_id, transfer.delivery);
         }
-        self.begin_splice(from, to, out, transfer.end(), counted);
+        let passage = Passage {
+            from: if settled { Source::Nobody } else { Source::Link(conn_id, transfer.delivery) },
+            dest,
+            counted: counted.then(|| address.clone()),
+            held: (!transfer.more && !shared).then_some((conn_id, transfer.link)),
+            windowed: flags & UNTHROTTLED != 0,
+            address,
+            trace: head.trace().to_vec(),
+        };
+        let out = self.outgoing_form(head, &bytes, Origin::Conn(conn_id), dest, transfer.more);
+        self.begin_splice(passage, out, transfer.end());
     }
 
     fn collect_multicast(&mut self, conn_id: ConnId, transfer: Transfer<'_>, bytes: Vec<u8>) {
@@ -255,21 +243,26 @@ impl Router {
             self.warn(format!("a multicast message of more than {MULTICAST_LIMIT} bytes was refused"));
             return self.doom(conn_id, transfer, FailedState::Rejected);
         }
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
         if transfer.more {
-            if let Some(conn) = self.conns.get_mut(conn_id) {
-                conn.incoming.insert(transfer.delivery, Inbound::Multicast(bytes));
-            }
+            conn.incoming.insert(transfer.delivery, Inbound::Multicast(bytes));
             return;
         }
-        self.multicast(conn_id, transfer.link, &bytes);
-        self.accept(conn_id, transfer);
+        conn.incoming.remove(&transfer.delivery);
+        let Ok(Some(head)) = Head::parse(&bytes, true) else {
+            return self.doom(conn_id, transfer, FailedState::Rejected);
+        };
+        let Some(to) = self.destination(conn_id, transfer.link, &head) else { return };
+        let Target::Everyone(address) = self.target(&to, Origin::Conn(conn_id)) else { return };
+        let from = if transfer.settled { Source::Nobody } else { Source::Link(conn_id, transfer.delivery) };
+        self.multicast(Origin::Conn(conn_id), from, (&head, &bytes), address);
     }
 
     /// Nobody takes this delivery: says so now, settles when it ends.
     fn doom(&mut self, conn_id: ConnId, transfer: Transfer<'_>, state: FailedState) {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
         if transfer.more {
-            conn.incoming.insert(transfer.delivery, Inbound::Doomed(state));
+            conn.incoming.insert(transfer.delivery, Inbound::Decided(state.state()));
             conn.amqp.dispose(transfer.delivery, Some(state.state()), false);
         } else {
             conn.incoming.remove(&transfer.delivery);
@@ -289,13 +282,6 @@ impl Router {
         }
     }
 
-    fn dispose(&mut self, conn_id: ConnId, delivery: Incoming, state: FailedState) {
-        if let Some(conn) = self.conns.get_mut(conn_id) {
-            conn.amqp.dispose(delivery, Some(state.state()), true);
-        }
-        self.wake_conn(conn_id);
-    }
-
     fn forget_inbound(&mut self, conn_id: ConnId, delivery: Incoming) {
         if let Some(conn) = self.conns.get_mut(conn_id) {
             conn.incoming.remove(&delivery);
@@ -309,7 +295,7 @@ impl Router {
                 self.flow_lost_stream(flow);
                 self.fail_flow(flow, cause.to_owned(), FailedState::Modified);
             }
-            Inbound::Splice(splice) => self.abort_splice(splice),
+            Inbound::Splice(splice) => self.lose_splice_source(splice),
             _ => {}
         }
     }

@@ -4,16 +4,21 @@
 //! [`Router::poll_action`] and does what it says. No method blocks, none reads a clock.
 
 mod address;
+mod attach;
 mod conn;
 mod edge;
+mod endpoint;
 mod flow;
 mod head;
 mod hub;
 mod inbound;
 mod legacy;
+mod link_queue;
+mod multicast;
 mod names;
 mod pool;
 mod queue;
+mod route;
 mod splice;
 mod streams;
 mod table;
@@ -22,17 +27,18 @@ mod types;
 pub use types::*;
 
 use conn::{Conn, LinkUse, Owner};
+use endpoint::Endpoint;
 use flow::{FailedState, Flow};
 use inbound::Transfer;
 use moorline_amqp::{DeliveryState, Event, LinkId, Outgoing};
 use names::Names;
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
-use splice::{Splice, SpliceId};
+use splice::Splice;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
-use table::{Dest, Table};
+use table::{Dest, Entry, Table};
 
 /// A listener and whether its port shall be open.
 struct ListenerEntry {
@@ -48,6 +54,17 @@ struct ConnectorEntry {
     address: Arc<str>,
 }
 
+/// What a name means that only this router knows: a temporary address, or `$management`.
+#[derive(Debug, Clone)]
+enum Local {
+    /// A listener's flow, which waits for its answer.
+    Flow(FlowId),
+    /// An endpoint, and what it calls this address.
+    Endpoint(EndpointId, Arc<str>),
+    /// A client's link.
+    Link(ConnId, LinkId),
+}
+
 /// The router.
 pub struct Router {
     settings: Settings,
@@ -60,14 +77,16 @@ pub struct Router {
     connectors: SlotMap<ConnectorId, ConnectorEntry>,
     conns: SlotMap<ConnId, Conn>,
     flows: SlotMap<FlowId, Flow>,
-    splices: SlotMap<SpliceId, Splice>,
+    splices: SlotMap<MessageId, Splice>,
+    endpoints: SlotMap<EndpointId, Endpoint>,
     table: Table,
+    /// Edge: the connection to the network, while it is up.
+    uplink: Option<ConnId>,
     /// Hub: edges by container id, the newest last.
     edges: FxHashMap<String, Vec<ConnId>>,
     /// The hub drains: it answers for nothing any more.
     leaving: bool,
-    /// Temporary addresses of listeners' flows.
-    replies: FxHashMap<String, FlowId>,
+    locals: FxHashMap<String, Local>,
     actions: VecDeque<Action>,
 }
 
@@ -86,10 +105,12 @@ impl Router {
             conns: SlotMap::with_key(),
             flows: SlotMap::with_key(),
             splices: SlotMap::with_key(),
+            endpoints: SlotMap::with_key(),
+            uplink: None,
             table: Table::default(),
             edges: FxHashMap::default(),
             leaving: false,
-            replies: FxHashMap::default(),
+            locals: FxHashMap::default(),
             actions: VecDeque::new(),
         }
     }
@@ -109,10 +130,7 @@ impl Router {
     pub fn add_listener(&mut self, spec: ListenerSpec) -> ListenerId {
         let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
         let id = self.listeners.insert(ListenerEntry { spec, entity, address: address.clone(), listening: false });
-        let first = self.table.add_listener(&address, id);
-        if let Some(uplink) = self.uplink().filter(|_| first) {
-            self.announce_producer(uplink, &address);
-        }
+        self.table.add_listener(&address, id);
         self.address_changed(&address);
         id
     }
@@ -123,23 +141,15 @@ impl Router {
         if entry.listening {
             self.actions.push_back(Action::Unlisten(id));
         }
-        if self.table.remove_listener(&entry.address, id)
-            && let Some(uplink) = self.uplink()
-        {
-            self.table.remove_server(&entry.address, Dest::Remote { conn: uplink, link: None });
-            self.withdraw(uplink, &LinkUse::Producer(entry.address));
-        }
+        self.table.remove_listener(&entry.address, id);
+        self.address_changed(&entry.address);
     }
 
     /// Adds a connector and announces its address.
     pub fn add_connector(&mut self, spec: ConnectorSpec) -> ConnectorId {
         let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
         let id = self.connectors.insert(ConnectorEntry { spec, entity, address: address.clone() });
-        let known = self.table.get(&address).is_some_and(table::Entry::has_connector);
         self.table.add_server(&address, Dest::Local(id));
-        if let Some(uplink) = self.uplink().filter(|_| !known) {
-            self.announce_consumer(uplink, &address);
-        }
         self.address_changed(&address);
         id
     }
@@ -148,10 +158,6 @@ impl Router {
     pub fn remove_connector(&mut self, id: ConnectorId) {
         let Some(entry) = self.connectors.remove(id) else { return };
         self.table.remove_server(&entry.address, Dest::Local(id));
-        let last = !self.table.get(&entry.address).is_some_and(table::Entry::has_connector);
-        if let Some(uplink) = self.uplink().filter(|_| last) {
-            self.withdraw(uplink, &LinkUse::In(Some(entry.address.clone())));
-        }
         self.address_changed(&entry.address);
     }
 
@@ -160,10 +166,12 @@ impl Router {
         self.connectors.get(id).map(|entry| &entry.spec)
     }
 
-    /// The servers of an address have changed: listeners open or close, edges are told.
+    /// Who sends to an address or serves it has changed: the network is told, listeners open or close, those who send
+    /// are told.
     fn address_changed(&mut self, address: &str) {
+        self.announce(&address.into());
         let entry = self.table.get(address);
-        let reachable = entry.is_some_and(|entry| !entry.servers.is_empty());
+        let reachable = entry.is_some_and(Entry::serves_sockets);
         let listeners = entry.map(|entry| entry.listeners.clone()).unwrap_or_default();
         for id in listeners {
             if let Some(listener) = self.listeners.get_mut(id)
@@ -174,15 +182,7 @@ impl Router {
             }
         }
         self.tell_producers(address);
-    }
-
-    fn choose(&mut self, address: &str, origin: Option<ConnId>) -> Option<Dest> {
-        let conns = &self.conns;
-        let last = |dest| match dest {
-            Dest::Remote { conn, .. } => conns.get(conn).is_some_and(|conn| conn.superseded),
-            Dest::Local(_) => false,
-        };
-        self.table.choose(address, |dest| hub::may_serve(conns, dest, origin), last)
+        self.tell_endpoints(address);
     }
 
     // ---- AMQP connections
@@ -250,8 +250,14 @@ impl Router {
             conn.amqp.handle_eof();
         }
         self.handle_input(conn_id, &[], now);
-        let Some(conn) = self.conns.remove(conn_id) else { return };
+        let Some(mut conn) = self.conns.remove(conn_id) else { return };
         self.edge_gone(conn_id, &conn.container);
+        if self.uplink == Some(conn_id) {
+            let up = |(_, conn): &(ConnId, &Conn)| conn.spec.role == ConnRole::Uplink && conn.opened;
+            self.uplink = self.conns.iter().find(up).map(|(id, _)| id);
+            self.announce_all();
+        }
+        self.locals.retain(|_, local| !matches!(local, Local::Link(conn, _) if *conn == conn_id));
         let changed = self.table.remove_connection(conn_id);
         let flows: Vec<FlowId> = self.flows.iter().filter(|(_, flow)| flow.uses(conn_id)).map(|(id, _)| id).collect();
         for flow in flows {
@@ -260,7 +266,7 @@ impl Router {
         for (_, inbound) in conn.incoming {
             self.lost_inbound(inbound, "the connection to the network was lost");
         }
-        let waiting = conn.pool.waiting.into_iter().filter_map(|(waiter, _)| match waiter {
+        let waiting = conn.pool.waiting.into_iter().chain(conn.queues.take_all()).filter_map(|waiter| match waiter {
             conn::Waiter::Splice(splice) => Some(splice),
             _ => None,
         });
@@ -329,6 +335,7 @@ impl Router {
                 match role {
                     ConnRole::Uplink => self.uplink_opened(conn_id),
                     ConnRole::Edge => self.edge_opened(conn_id),
+                    ConnRole::Client => {}
                 }
             }
             Event::Closed(closed) => {

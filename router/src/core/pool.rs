@@ -24,8 +24,8 @@ pub(super) struct Pool {
     coming: usize,
     /// The peer takes no more links: those that are there must do.
     full: bool,
-    /// Who waits for a link; with a link's name where only that one will do.
-    pub(super) waiting: VecDeque<(Waiter, Option<LinkId>)>,
+    /// Who waits for any of them.
+    pub(super) waiting: VecDeque<Waiter>,
     /// Those who wait are being served: what that frees is for the same loop, not for one inside it.
     pub(super) serving: bool,
 }
@@ -106,7 +106,7 @@ impl Pool {
 
     /// Forgets one who waits, and has died.
     pub(super) fn forget(&mut self, waiter: Waiter) {
-        if let Some(at) = self.waiting.iter().position(|(other, _)| *other == waiter) {
+        if let Some(at) = self.waiting.iter().position(|other| *other == waiter) {
             self.waiting.remove(at);
         }
     }

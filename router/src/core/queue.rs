@@ -9,6 +9,12 @@ const KEEP: usize = 4 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct ByteQueue(VecDeque<u8>);
 
+impl From<Vec<u8>> for ByteQueue {
+    fn from(bytes: Vec<u8>) -> ByteQueue {
+        ByteQueue(bytes.into())
+    }
+}
+
 impl ByteQueue {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.0.extend(bytes);
@@ -19,6 +25,11 @@ impl ByteQueue {
         if self.0.is_empty() && self.0.capacity() > KEEP {
             self.0 = VecDeque::new();
         }
+    }
+
+    /// All of it in one slice.
+    pub(super) fn contiguous(&mut self) -> &[u8] {
+        self.0.make_contiguous()
     }
 
     pub(super) fn slices(&self) -> (&[u8], &[u8]) {

@@ -6,7 +6,6 @@ use super::flow::FailedState;
 use super::names::Names;
 use super::types::{Action, ConnId, FlowId};
 use moorline_amqp::{Attach, End, LinkId, Outgoing, Role, SessionId, Terminus};
-use std::collections::VecDeque;
 
 /// Blocked streams that are let go for each of this much room.
 const ROOM_EACH: usize = 32 * 1024;
@@ -21,13 +20,24 @@ impl Conn {
 impl Router {
     /// Asks for a link to send one stream on; `fallback` is for peers that do not take streams on links of their own.
     pub(super) fn request_link(&mut self, conn_id: ConnId, waiter: Waiter, fallback: Option<LinkId>) {
-        let Some(conn) = self.conns.get_mut(conn_id) else { return };
-        let only = if conn.streaming { None } else { fallback.or(conn.base) };
-        if only.is_none() && !conn.streaming {
-            return self.turn_away(waiter);
+        let Some(conn) = self.conns.get_mut(conn_id) else { return self.turn_away(waiter) };
+        if !conn.streaming {
+            return self.request_on(conn_id, waiter, fallback, 0);
         }
-        conn.pool.waiting.push_back((waiter, only));
+        conn.pool.waiting.push_back(waiter);
         self.serve_waiting(conn_id);
+    }
+
+    /// Asks for this very link, or the connection's base link, for a message of `bytes`.
+    pub(super) fn request_on(&mut self, conn_id: ConnId, waiter: Waiter, link: Option<LinkId>, bytes: usize) {
+        let conn = self.conns.get_mut(conn_id);
+        let queued =
+            conn.is_some_and(|conn| link.or(conn.base).is_some_and(|link| conn.queues.push(link, waiter, bytes)));
+        if queued {
+            self.serve_waiting(conn_id);
+        } else {
+            self.turn_away(waiter);
+        }
     }
 
     /// Gives links to those who wait, and attaches more where they are too few.
@@ -66,7 +76,7 @@ impl Router {
             conn.pool.attached(link);
         }
         let hopeless = conn.pool.is_hopeless().then(|| std::mem::take(&mut conn.pool.waiting));
-        for (waiter, _) in hopeless.unwrap_or_default() {
+        for waiter in hopeless.unwrap_or_default() {
             self.turn_away(waiter);
         }
         self.wake_conn(conn_id);
@@ -85,11 +95,8 @@ impl Router {
 
     /// A link is gone: nobody else can serve those who wait for just this one.
     pub(super) fn turn_away_from(&mut self, conn_id: ConnId, link: LinkId) {
-        let Some(conn) = self.conns.get_mut(conn_id).filter(|conn| !conn.streaming) else { return };
-        let (left, kept) = conn.pool.waiting.drain(..).partition(|(_, only)| *only == Some(link));
-        conn.pool.waiting = kept;
-        let left: VecDeque<(Waiter, Option<LinkId>)> = left;
-        for (waiter, _) in left {
+        let left = self.conns.get_mut(conn_id).map(|conn| conn.queues.take(link));
+        for waiter in left.into_iter().flatten() {
             self.turn_away(waiter);
         }
     }
@@ -157,11 +164,12 @@ impl Router {
     pub(super) fn room_opened(&mut self, conn_id: ConnId) {
         let Some(conn) = self.conns.get(conn_id) else { return };
         let (drained, streaming) = (conn.amqp.output().is_empty(), conn.streaming);
+        let queued = !conn.queues.is_empty();
         let room = conn.stream_session.map_or(0, |session| conn.amqp.room(session));
         let turns = if drained { conn.blocked.len() } else { conn.blocked.len().min(room / ROOM_EACH) };
         self.tell_untold(conn_id);
         // The heads of new streams are small: they do not wait behind those that send all the time.
-        if drained || streaming {
+        if drained || streaming || queued {
             self.serve_waiting(conn_id);
         }
         for _ in 0..turns {
@@ -196,18 +204,15 @@ impl Router {
 impl Conn {
     /// The next waiter that has a link to start on now.
     fn next_served(&mut self) -> Option<(Waiter, LinkId)> {
-        if self.streaming {
-            let session = self.stream_session?;
-            if self.pool.waiting.is_empty() || self.amqp.room(session) == 0 {
-                return None;
-            }
-            let link = self.pool.take(&self.amqp)?;
-            return self.pool.waiting.pop_front().map(|(waiter, _)| (waiter, link));
+        if let Some(ready) = self.queues.pop_ready(&self.amqp) {
+            return Some(ready);
         }
-        let ready = |(_, link): &(Waiter, Option<LinkId>)| link.is_some_and(|link| self.amqp.can_start(link));
-        let index = self.pool.waiting.iter().position(ready)?;
-        let (waiter, link) = self.pool.waiting.remove(index)?;
-        Some((waiter, link?))
+        let session = self.stream_session?;
+        if self.pool.waiting.is_empty() || self.amqp.room(session) == 0 {
+            return None;
+        }
+        let link = self.pool.take(&self.amqp)?;
+        self.pool.waiting.pop_front().map(|waiter| (waiter, link))
     }
 
     /// One more link for streams; none when the peer allows no more links or sessions.

@@ -1,6 +1,6 @@
 //! Who serves which address: our connectors, the edges that consume it, the network behind the uplink.
 
-use super::types::{ConnId, ConnectorId, ListenerId};
+use super::types::{ConnId, ConnectorId, EndpointId, ListenerId};
 use moorline_amqp::LinkId;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub(super) enum Dest {
     /// A connector of this router.
     Local(ConnectorId),
+    /// A consumer inside this process.
+    Endpoint(EndpointId),
     /// Over this connection; to peers without streaming links on this link (none: the connection's base link).
     Remote { conn: ConnId, link: Option<LinkId> },
 }
@@ -24,7 +26,7 @@ pub(super) struct Server {
     turn: u64,
 }
 
-/// A sending link of an edge for this address: it wants to know whether it can be reached.
+/// A sending link of an edge or client for this address: it wants to know whether it can be reached.
 #[derive(Debug, Clone)]
 pub(super) struct Producer {
     pub(super) conn: ConnId,
@@ -41,15 +43,28 @@ pub(super) struct Entry {
     pub(super) producers: Vec<Producer>,
     /// Our listeners for it.
     pub(super) listeners: Vec<ListenerId>,
+    /// Endpoints that produce for it, and what each was told last.
+    pub(super) endpoints: Vec<(EndpointId, bool)>,
 }
 
 impl Entry {
     fn is_empty(&self) -> bool {
-        self.servers.is_empty() && self.producers.is_empty() && self.listeners.is_empty()
+        self.servers.is_empty() && !self.has_senders()
     }
 
-    pub(super) fn has_connector(&self) -> bool {
-        self.servers.iter().any(|server| matches!(server.dest, Dest::Local(_)))
+    /// Somebody here wants to know whether the address can be reached.
+    pub(super) fn has_senders(&self) -> bool {
+        !(self.producers.is_empty() && self.listeners.is_empty() && self.endpoints.is_empty())
+    }
+
+    /// A TCP stream for this address can be sent somewhere.
+    pub(super) fn serves_sockets(&self) -> bool {
+        self.servers.iter().any(|server| !matches!(server.dest, Dest::Endpoint(_)))
+    }
+
+    /// Somebody here, not behind `uplink`, consumes it.
+    pub(super) fn has_own_server(&self, uplink: ConnId) -> bool {
+        self.servers.iter().any(|server| !matches!(server.dest, Dest::Remote { conn, .. } if conn == uplink))
     }
 }
 
@@ -74,20 +89,37 @@ impl Table {
         self.entries.iter()
     }
 
-    /// True when it is the first for this address.
-    pub(super) fn add_listener(&mut self, address: &Arc<str>, listener: ListenerId) -> bool {
-        let entry = self.entries.entry(address.clone()).or_default();
-        entry.listeners.push(listener);
-        entry.listeners.len() == 1
+    pub(super) fn add_listener(&mut self, address: &Arc<str>, listener: ListenerId) {
+        self.entries.entry(address.clone()).or_default().listeners.push(listener);
     }
 
-    /// True when it was the last for this address.
-    pub(super) fn remove_listener(&mut self, address: &str, listener: ListenerId) -> bool {
-        let Some(entry) = self.entries.get_mut(address) else { return false };
-        entry.listeners.retain(|id| *id != listener);
-        let last = entry.listeners.is_empty();
-        self.drop_if_empty(address);
-        last
+    pub(super) fn remove_listener(&mut self, address: &str, listener: ListenerId) {
+        self.change(address, |entry| entry.listeners.retain(|id| *id != listener));
+    }
+
+    pub(super) fn add_endpoint(&mut self, address: &Arc<str>, endpoint: EndpointId) {
+        let entry = self.entries.entry(address.clone()).or_default();
+        if !entry.endpoints.iter().any(|(known, _)| *known == endpoint) {
+            entry.endpoints.push((endpoint, false));
+        }
+    }
+
+    pub(super) fn remove_endpoint(&mut self, address: &str, endpoint: EndpointId) {
+        self.change(address, |entry| entry.endpoints.retain(|(known, _)| *known != endpoint));
+    }
+
+    pub(super) fn endpoints_mut(&mut self, address: &str) -> Option<&mut Vec<(EndpointId, bool)>> {
+        self.entries.get_mut(address).map(|entry| &mut entry.endpoints)
+    }
+
+    /// Changes an entry, and forgets it when nothing is left of it.
+    fn change(&mut self, address: &str, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.get_mut(address) {
+            change(entry);
+            if entry.is_empty() {
+                self.entries.remove(address);
+            }
+        }
     }
 
     pub(super) fn add_server(&mut self, address: &Arc<str>, dest: Dest) {
@@ -98,32 +130,26 @@ impl Table {
     }
 
     pub(super) fn remove_server(&mut self, address: &str, dest: Dest) {
-        if let Some(entry) = self.entries.get_mut(address) {
-            entry.servers.retain(|server| server.dest != dest);
-        }
-        self.drop_if_empty(address);
+        self.change(address, |entry| entry.servers.retain(|server| server.dest != dest));
     }
 
-    pub(super) fn add_producer(&mut self, address: &Arc<str>, conn: ConnId, link: LinkId) {
+    pub(super) fn add_producer(&mut self, address: &Arc<str>, conn: ConnId, link: LinkId, credited: bool) {
         let entry = self.entries.entry(address.clone()).or_default();
-        entry.producers.push(Producer { conn, link, told: false, credited: false });
+        entry.producers.push(Producer { conn, link, told: false, credited });
     }
 
     pub(super) fn remove_producer(&mut self, address: &str, link: (ConnId, LinkId)) {
-        if let Some(entry) = self.entries.get_mut(address) {
-            entry.producers.retain(|producer| (producer.conn, producer.link) != link);
-        }
-        self.drop_if_empty(address);
+        self.change(address, |entry| entry.producers.retain(|producer| (producer.conn, producer.link) != link));
     }
 
-    /// Forgets a connection; returns the addresses that this may make unreachable.
+    /// Forgets a connection; returns the addresses that this concerns.
     pub(super) fn remove_connection(&mut self, gone: ConnId) -> Vec<Arc<str>> {
         let mut changed = Vec::new();
         self.entries.retain(|address, entry| {
-            let before = entry.servers.len();
+            let before = (entry.servers.len(), entry.producers.len());
             entry.servers.retain(|server| !matches!(server.dest, Dest::Remote { conn, .. } if conn == gone));
             entry.producers.retain(|producer| producer.conn != gone);
-            if entry.servers.len() != before {
+            if (entry.servers.len(), entry.producers.len()) != before {
                 changed.push(address.clone());
             }
             !entry.is_empty()
@@ -131,20 +157,15 @@ impl Table {
         changed
     }
 
-    /// The server with the fewest open streams among those allowed. The cost of leaving this router is one stream, so
-    /// a connector here is preferred until it is busier than the others.
-    /// Those that are `last` are only asked when there is no other.
-    pub(super) fn choose(
-        &mut self,
-        address: &str,
-        allowed: impl Fn(Dest) -> bool,
-        last: impl Fn(Dest) -> bool,
-    ) -> Option<Dest> {
+    /// The server with the fewest open streams among those that may serve. The cost of leaving this router is one
+    /// stream, so a server here is preferred until it is busier than the others.
+    /// Ranks come first: a server of a higher one is only asked when there is none of a lower. None: it may not serve.
+    pub(super) fn choose(&mut self, address: &str, rank: impl Fn(Dest) -> Option<u8>) -> Option<Dest> {
         let entry = self.entries.get_mut(address)?;
-        let candidates = entry.servers.iter_mut().filter(|server| allowed(server.dest));
-        let best = candidates.min_by_key(|server| {
+        let candidates = entry.servers.iter_mut().filter_map(|server| rank(server.dest).map(|rank| (rank, server)));
+        let (_, best) = candidates.min_by_key(|(rank, server)| {
             let cost = usize::from(matches!(server.dest, Dest::Remote { .. }));
-            (last(server.dest), server.open + cost, server.turn)
+            (*rank, server.open + cost, server.turn)
         })?;
         self.turns += 1;
         best.turn = self.turns;
@@ -157,12 +178,6 @@ impl Table {
             && let Some(server) = entry.servers.iter_mut().find(|server| server.dest == dest)
         {
             server.open = server.open.saturating_add_signed(change);
-        }
-    }
-
-    fn drop_if_empty(&mut self, address: &str) {
-        if self.entries.get(address).is_some_and(Entry::is_empty) {
-            self.entries.remove(address);
         }
     }
 }
@@ -184,7 +199,7 @@ mod tests {
             table.add_server(&address, dest);
         }
         let open = |table: &mut Table| {
-            let dest = table.choose("db:1", |_| true, |_| false).unwrap();
+            let dest = table.choose("db:1", |_| Some(0)).unwrap();
             table.count("db:1", dest, 1);
             dest
         };
@@ -195,7 +210,7 @@ mod tests {
         table.add_server(&address, local);
         let three: Vec<Dest> = (0..3).map(|_| open(&mut table)).collect();
         assert_eq!(three, [local, local, local]);
-        assert_eq!(table.choose("db:1", |dest| dest == b, |_| true), Some(b));
-        assert_eq!(table.choose("other:1", |_| true, |_| false), None);
+        assert_eq!(table.choose("db:1", |dest| (dest == b).then_some(1)), Some(b));
+        assert_eq!(table.choose("other:1", |_| Some(0)), None);
     }
 }

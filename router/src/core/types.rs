@@ -1,5 +1,7 @@
 //! What goes into the core and what comes out.
 
+use moorline_amqp::DeliveryState;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What this router is.
@@ -13,7 +15,7 @@ pub struct Settings {
     pub seed: u64,
     /// Product version in the open performative.
     pub version: String,
-    /// Address prefixes whose messages go to every consumer, for instance `mc`.
+    /// Address prefixes whose messages go to every consumer, besides `mc`, which is always one.
     pub multicast_prefixes: Vec<String>,
 }
 
@@ -44,6 +46,10 @@ slotmap::new_key_type! {
     pub struct ListenerId;
     /// A `tcpConnector`.
     pub struct ConnectorId;
+    /// A producer and consumer of messages inside this process: management, flow records, an HTTP adaptor.
+    pub struct EndpointId;
+    /// One message on its way through this router.
+    pub struct MessageId;
 }
 
 /// A service whose clients connect to us.
@@ -87,8 +93,8 @@ pub struct ConnectionSpec {
     pub max_session_frames: u32,
     /// `idleTimeoutSeconds`: the peer is dead when silent for this long; half of it is advertised.
     pub idle_timeout: Duration,
-    /// Uplink: use EXTERNAL (else ANONYMOUS). Edge of ours: the peer has a verified certificate, offer EXTERNAL
-    /// (else ANONYMOUS is offered).
+    /// Uplink: use EXTERNAL (else ANONYMOUS). Edge or client of ours: the peer has a verified certificate, offer
+    /// EXTERNAL (else ANONYMOUS is offered).
     pub external: bool,
 }
 
@@ -99,6 +105,42 @@ pub enum ConnRole {
     Uplink,
     /// From an edge, we are the hub.
     Edge,
+    /// From an ordinary AMQP client.
+    Client,
+}
+
+/// What an endpoint hears.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EndpointEvent {
+    /// A message for one of its subscriptions has begun.
+    Arrived {
+        /// Read it with [`Router::message_input`](super::Router::message_input).
+        message: MessageId,
+        /// The subscription: a mobile address, a local name, or a whole temporary address.
+        address: Arc<str>,
+    },
+    /// More bytes of an arriving message, or its end.
+    Input(MessageId),
+    /// The sender of an arriving message vanished; the id is gone.
+    Aborted(MessageId),
+    /// A message of ours takes bytes again.
+    Room(MessageId),
+    /// The receiver spoke of a message of ours. Once settled the id is gone, even if it is not finished.
+    Outcome {
+        /// Which.
+        message: MessageId,
+        /// Its state; not always a terminal one.
+        state: Option<DeliveryState>,
+        /// Settled.
+        settled: bool,
+    },
+    /// An address that it produces for can be reached, or not any more.
+    Reachable {
+        /// Address.
+        address: Arc<str>,
+        /// Whether.
+        reachable: bool,
+    },
 }
 
 /// What the driver must do.
@@ -119,6 +161,8 @@ pub enum Action {
     WakeFlow(FlowId),
     /// Something changed for this connection: output, timeout, input wish or its end.
     WakeConnection(ConnId),
+    /// An endpoint has events: see [`Router::poll_endpoint`](super::Router::poll_endpoint).
+    WakeEndpoint(EndpointId),
     /// Tell people.
     Report(Report),
 }

@@ -13,7 +13,7 @@ use super::listen::TcpListening;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals, UplinkBoard};
 use super::{Event, Timestamp, access, flow};
-use crate::core::{Action, ConnId, ConnectorId, FlowId, ListenerId, Report, Router};
+use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, ListenerId, Report, Router};
 
 /// One system call reads at most this much.
 const WIRE_BUFFER: usize = 128 * 1024;
@@ -47,6 +47,8 @@ pub(super) enum Owner {
     Uplink(usize),
     /// Address of an edge.
     Edge(String),
+    /// Address of an AMQP client.
+    Client(String),
 }
 
 #[derive(Debug)]
@@ -76,6 +78,7 @@ pub(super) struct Driver {
     pub(super) connections: RefCell<SecondaryMap<ConnId, ConnectionEntry>>,
     pub(super) listeners: RefCell<SecondaryMap<ListenerId, Rc<TcpListening>>>,
     pub(super) connectors: RefCell<SecondaryMap<ConnectorId, Rc<ConnectorEntry>>>,
+    endpoints: RefCell<SecondaryMap<EndpointId, Rc<Signal>>>,
     pub(super) uplinks: UplinkBoard,
     pub(super) totals: Totals,
     pub(super) draining: Cell<bool>,
@@ -96,6 +99,7 @@ impl Driver {
             connections: RefCell::default(),
             listeners: RefCell::default(),
             connectors: RefCell::default(),
+            endpoints: RefCell::default(),
             uplinks,
             totals: Totals::default(),
             draining: Cell::new(false),
@@ -155,6 +159,11 @@ impl Driver {
                     let signal = self.enter_flow(flow, Service::Connector(connector));
                     self.spawn(flow::connect(Rc::clone(self), flow, connector, signal));
                 }
+                Action::WakeEndpoint(endpoint) => {
+                    if let Some(signal) = self.endpoints.borrow().get(endpoint) {
+                        signal.set();
+                    }
+                }
                 Action::Report(report) => self.report(report),
             }
         }
@@ -173,6 +182,19 @@ impl Driver {
         self.flows.borrow_mut().insert(flow, entry);
         self.totals.count_flow();
         signal
+    }
+
+    /// Adds an endpoint to the core; the signal is set when it has events.
+    pub(super) fn add_endpoint(self: &Rc<Self>) -> (EndpointId, Rc<Signal>) {
+        let signal = Rc::new(Signal::default());
+        let id = self.core(|router, _| router.add_endpoint());
+        self.endpoints.borrow_mut().insert(id, Rc::clone(&signal));
+        (id, signal)
+    }
+
+    pub(super) fn remove_endpoint(self: &Rc<Self>, id: EndpointId) {
+        self.core(|router, _| router.remove_endpoint(id));
+        self.endpoints.borrow_mut().remove(id);
     }
 
     /// TCP connections that are open, or being opened.
@@ -209,6 +231,9 @@ impl Driver {
                 tracing::info!(uplink = %name, peer = %peer.container,
                     version = peer.version.as_deref().unwrap_or("unknown"), "linked to the network");
                 self.tell(Event::Linked { uplink: name, peer });
+            }
+            Owner::Client(address) => {
+                tracing::debug!(client = %peer.container, %address, "client connected");
             }
             Owner::Edge(address) => {
                 tracing::info!(edge = %peer.container, %address,

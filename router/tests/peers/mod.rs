@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     pub(crate) states: HashMap<Outgoing, DeliveryState>,
     pub(crate) refused: Vec<String>,
     pub(crate) confirmed: Vec<LinkId>,
+    /// Source addresses that the router has confirmed.
+    pub(crate) sources: HashMap<LinkId, Option<String>>,
     pub(crate) tracking: Vec<(String, bool)>,
     /// It takes nothing of what the router sends for now.
     pub(crate) deaf: bool,
@@ -55,6 +57,15 @@ impl Hub {
     }
 
     pub(crate) fn peer_with(&mut self, id: &str, capabilities: &[&str], credit: Option<u32>) -> usize {
+        self.join(id, ConnRole::Edge, capabilities, credit)
+    }
+
+    /// An ordinary AMQP client.
+    pub(crate) fn client(&mut self, id: &str) -> usize {
+        self.join(id, ConnRole::Client, &[], None)
+    }
+
+    fn join(&mut self, id: &str, role: ConnRole, capabilities: &[&str], credit: Option<u32>) -> usize {
         let amqp = Connection::client(
             Config {
                 container_id: id.into(),
@@ -73,7 +84,7 @@ impl Hub {
             self.now,
         );
         let spec = ConnectionSpec {
-            role: ConnRole::Edge,
+            role,
             label: id.into(),
             hostname: None,
             max_frame_size: 16384,
@@ -92,6 +103,7 @@ impl Hub {
             states: HashMap::new(),
             refused: Vec::new(),
             confirmed: Vec::new(),
+            sources: HashMap::new(),
             tracking: Vec::new(),
             deaf: false,
             credit,
@@ -130,6 +142,14 @@ impl Hub {
         }
         self.run();
         link
+    }
+
+    /// A receiver on an address that the router makes, and the address.
+    pub(crate) fn dynamic(&mut self, peer: usize) -> (LinkId, String) {
+        let source = Terminus { dynamic: true, ..Terminus::anonymous() };
+        let link = self.attach(peer, Role::Receiver, source, Terminus::anonymous());
+        let address = self.peers[peer].sources.get(&link).cloned().flatten().expect("an address");
+        (link, address)
     }
 
     pub(crate) fn receiver(&mut self, peer: usize, address: &str) -> LinkId {
@@ -197,7 +217,10 @@ impl Peer {
                 Event::Detached(_, error) => {
                     self.refused.push(error.map(|error| error.condition).unwrap_or_default());
                 }
-                Event::AttachConfirmed(link, _) => self.confirmed.push(link),
+                Event::AttachConfirmed(link, attach) => {
+                    self.confirmed.push(link);
+                    self.sources.insert(link, attach.source.and_then(|source| source.address));
+                }
                 Event::AttachRequested(link, _, attach) => {
                     self.offered.push(link);
                     match self.credit {

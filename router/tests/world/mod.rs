@@ -236,7 +236,7 @@ impl World {
                     }
                 }
                 Action::Report(report) => node.reports.push(report),
-                Action::WakeFlow(_) | Action::WakeConnection(_) => {}
+                Action::WakeFlow(_) | Action::WakeConnection(_) | Action::WakeEndpoint(_) => {}
             }
         }
         moved

@@ -1,11 +1,12 @@
 //! How flows begin: an accepted client, a stream for a connector, the first transfer.
 
 use super::{Answer, FailedState, Flow, Intro, Net, Remote, Side, Socket};
-use crate::core::Router;
 use crate::core::conn::{Owner, Waiter};
 use crate::core::head::StreamHead;
+use crate::core::route::Origin;
 use crate::core::table::Dest;
 use crate::core::types::{Action, ConnId, ConnectorId, Encapsulation, FlowId, ListenerId, Mode};
+use crate::core::{Local, Router};
 use moorline_amqp::{End, Incoming, LinkId};
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ impl Router {
         let entry = self.listeners.get(listener)?;
         let (address, entity, site) = (entry.address.clone(), entry.entity.clone(), entry.spec.site_id.clone());
         let wanted = entry.spec.encapsulation;
-        let dest = self.choose(&address, None)?;
+        let dest = self.choose(&address, Origin::Socket)?;
         let mut flow = Flow::new(Side::Listener(listener), entity, address.clone(), peer, now);
         self.table.count(&address, dest, 1);
         flow.dest = Some(dest);
@@ -34,21 +35,22 @@ impl Router {
                 self.actions.push_back(Action::Connect { flow: other, connector });
                 Some(id)
             }
+            // Never chosen for a socket.
+            Dest::Endpoint(_) => None,
             Dest::Remote { conn, link } => {
                 let encapsulation = wanted.unwrap_or_else(|| self.network_encapsulation(conn));
-                let temp = format!("temp.{}", self.names.random(15));
-                let place = if self.settings.mode == Mode::Edge { "_edge" } else { "_topo/0" };
+                let (temp, reply_to) = self.new_temporary();
                 let intro = Intro {
                     to: address.to_string(),
                     subject: format!("{}@{site}", flow.peer),
-                    reply_to: Some(format!("amqp:/{place}/{}/{temp}", self.settings.id)),
+                    reply_to: Some(reply_to),
                 };
                 let mut remote = Remote::new(conn, encapsulation);
                 remote.intro = Some(intro);
                 remote.temp = Some(temp.clone());
                 flow.net = Net::Remote(Box::new(remote));
                 let id = self.flows.insert(flow);
-                self.replies.insert(temp, id);
+                self.locals.insert(temp, Local::Flow(id));
                 self.request_link(conn, Waiter::Flow(id), link);
                 Some(id)
             }
@@ -151,7 +153,7 @@ impl Router {
         let Some(conn) = self.conns.get_mut(conn_id) else { return false };
         let Some((out, pushed)) = conn.amqp.start(link, &bytes, End::More) else {
             remote.intro = Some(intro);
-            conn.pool.waiting.push_front((Waiter::Flow(id), None));
+            conn.pool.waiting.push_front(Waiter::Flow(id));
             return false;
         };
         conn.own(out, Owner::Flow(id), link);

@@ -42,7 +42,7 @@ impl Router {
     /// final transfer; where that stream is over already, ours is aborted.
     fn cut_streams(&mut self, id: FlowId, remote: Remote, ended: bool, state: FailedState) {
         if let Some(temp) = &remote.temp {
-            self.replies.remove(temp);
+            self.locals.remove(temp);
         }
         let Some(conn) = self.conns.get_mut(remote.conn) else { return };
         if let Some(delivery) = remote.incoming {
@@ -50,7 +50,7 @@ impl Router {
             if ended {
                 conn.incoming.remove(&delivery);
             } else {
-                conn.incoming.insert(delivery, Inbound::Doomed(state));
+                conn.incoming.insert(delivery, Inbound::Decided(state.state()));
             }
         }
         if let Some(out) = remote.out {
@@ -64,7 +64,7 @@ impl Router {
                 self.abort_delivery(remote.conn, out);
             }
         } else if let Some(conn) = self.conns.get_mut(remote.conn) {
-            conn.pool.forget(Waiter::Flow(id));
+            conn.forget_waiter(Waiter::Flow(id));
         }
         self.wake_conn(remote.conn);
     }
@@ -85,7 +85,7 @@ impl Router {
         if let Net::Remote(remote) = &flow.net
             && let Some(temp) = &remote.temp
         {
-            self.replies.remove(temp);
+            self.locals.remove(temp);
         }
         if let Some(dest) = flow.dest {
             self.table.count(&flow.address, dest, -1);

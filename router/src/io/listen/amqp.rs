@@ -1,4 +1,4 @@
-//! An AMQP `listener` of role edge: the hub's side of uplinks.
+//! An AMQP `listener`: of role edge, the hub's side of uplinks; of role normal, for clients.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use super::accept::Sockets;
-use crate::core::ConnectionSpec;
+use crate::core::{ConnRole, ConnectionSpec};
 use crate::io::driver::{Driver, Owner};
 use crate::io::transport::{Transport, TransportError};
 use crate::io::{Event, amqp_task, socket};
@@ -31,7 +31,7 @@ pub(in crate::io) struct AmqpListenPlan {
     pub(in crate::io) spec: ConnectionSpec,
 }
 
-/// Accepts edges until the task is dropped.
+/// Accepts edges or clients until the task is dropped.
 pub(in crate::io) async fn serve(driver: Rc<Driver>, plan: AmqpListenPlan) {
     let AmqpListenPlan { name, sockets, tls, spec } = plan;
     let mut sockets = match Sockets::new(&name, sockets) {
@@ -41,7 +41,7 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, plan: AmqpListenPlan) {
             return;
         }
     };
-    tracing::info!(listener = %name, sockets = ?sockets.addresses(), tls = tls.is_some(), "edges can link");
+    tracing::info!(listener = %name, sockets = ?sockets.addresses(), tls = tls.is_some(), "AMQP listening");
     let setups = Arc::new(Semaphore::new(SETUPS_AT_ONCE));
     loop {
         let Ok(permit) = Arc::clone(&setups).acquire_owned().await else {
@@ -51,21 +51,21 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, plan: AmqpListenPlan) {
         if driver.draining.get() {
             return;
         }
-        let edge = Edge { listener: name.clone(), peer, tls: tls.clone(), spec: spec.clone() };
-        driver.spawn(edge.serve(Rc::clone(&driver), stream, permit));
+        let accepted = Accepted { listener: name.clone(), peer, tls: tls.clone(), spec: spec.clone() };
+        driver.spawn(accepted.serve(Rc::clone(&driver), stream, permit));
     }
 }
 
-struct Edge {
+struct Accepted {
     listener: String,
     peer: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     spec: ConnectionSpec,
 }
 
-impl Edge {
+impl Accepted {
     async fn serve(self, driver: Rc<Driver>, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let Edge { listener, peer, tls, mut spec } = self;
+        let Accepted { listener, peer, tls, mut spec } = self;
         let deadline = Instant::now() + SETUP_LIMIT;
         if socket::tune(&stream).is_err() {
             return;
@@ -95,7 +95,8 @@ impl Edge {
         };
         spec.label = peer.to_string();
         spec.external = transport.peer_has_certificate();
-        let owner = Owner::Edge(peer.to_string());
+        let is_edge = spec.role == ConnRole::Edge;
+        let owner = if is_edge { Owner::Edge(peer.to_string()) } else { Owner::Client(peer.to_string()) };
         let ended = amqp_task::run(&driver, transport, spec, owner, deadline, permit).await;
         let cause = ended.cause;
         match ended.peer {
@@ -103,6 +104,9 @@ impl Edge {
                 tracing::debug!(%listener, %peer, %cause, "a client went away");
             }
             None => tracing::warn!(%listener, %peer, %cause, "refused a client"),
+            Some(client) if !is_edge => {
+                tracing::debug!(%listener, %peer, client = %client.container, %cause, "client gone");
+            }
             Some(edge) => {
                 tracing::info!(%listener, %peer, edge = %edge.container, %cause, "edge gone");
                 driver.tell(Event::EdgeGone { address: peer.to_string(), cause });

@@ -50,6 +50,11 @@ pub(in crate::io) struct BindTarget {
 }
 
 impl BindTarget {
+    /// Every interface, reachable from anywhere.
+    pub(in crate::io) fn is_wildcard(&self) -> bool {
+        self.host.is_empty() || self.host.parse::<IpAddr>().is_ok_and(|host| host.is_unspecified())
+    }
+
     fn known(&self) -> Option<Vec<SocketAddr>> {
         self.host.is_empty().then(|| vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), self.port)])
     }

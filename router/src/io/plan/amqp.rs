@@ -81,11 +81,9 @@ impl<'a> Check<'a> {
             let name = &listener.name;
             let unserved = if listener.http == Some(true) {
                 Some("health, metrics and console over HTTP are not served")
-            } else if listener.role == Role::Normal {
-                Some("AMQP clients on it are not served")
-            } else if listener.role != Role::Edge {
+            } else if !matches!(listener.role, Role::Normal | Role::Edge) {
                 Some("its role is not served")
-            } else if config.router.mode == RouterMode::Edge {
+            } else if listener.role == Role::Edge && config.router.mode == RouterMode::Edge {
                 Some("an edge accepts no edges")
             } else {
                 None
@@ -123,12 +121,20 @@ impl<'a> Check<'a> {
             }
         };
         let target = BindTarget { host: listener.host.clone().unwrap_or_default(), port: listener.port };
+        let role = if listener.role == Role::Edge { ConnRole::Edge } else { ConnRole::Client };
+        if role == ConnRole::Client && !require_client && target.is_wildcard() {
+            self.warnings.push(format!(
+                "listener {}: whoever reaches this host can use the network and change this router; \
+                 bind it to a loopback address or demand client certificates",
+                listener.name
+            ));
+        }
         let plan = AmqpListenPlan {
             name: listener.name.clone(),
             sockets: Vec::new(),
             tls,
             spec: ConnectionSpec {
-                role: ConnRole::Edge,
+                role,
                 label: String::new(),
                 hostname: None,
                 max_frame_size: listener.max_frame_size.unwrap_or(DEFAULT_MAX_FRAME_SIZE),
