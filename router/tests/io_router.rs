@@ -252,11 +252,17 @@ fn all_problems_are_found_before_anything_listens() {
     bad.port = "seventy".to_owned();
     config.tcp_connectors.push(bad);
     let mut secret = bridge("five", 1, "e:1");
-    secret.ssl_profile = Some("edge".to_owned());
+    secret.ssl_profile = Some("nothing".to_owned());
     config.tcp_connectors.push(secret);
+    let mut secret = bridge("six", free_port(), "f:1");
+    secret.ssl_profile = Some("edge".to_owned());
+    config.tcp_listeners.push(secret);
+    let mut proof = bridge("seven", free_port(), "g:1");
+    proof.authenticate_peer = Some(true);
+    config.tcp_listeners.push(proof);
     let Err(error) = start(&config, StartOptions::default()) else { panic!("it started") };
     let StartError::Problems(problems) = &error else { panic!("{error}") };
-    assert_eq!(problems.len(), 5, "{error}");
+    assert_eq!(problems.len(), 6, "{error}");
     let text = error.to_string();
     for words in [
         "sslProfile edge: cannot read certificate /nowhere/tls.crt".to_owned(),
@@ -264,7 +270,8 @@ fn all_problems_are_found_before_anything_listens() {
         format!("(pid {})", std::process::id()),
         format!("tcpListener three: 127.0.0.1:{free} is the port of tcpListener two too"),
         "tcpConnector four: `seventy` is not a port".to_owned(),
-        "tcpConnector five: the embedded router does not encrypt".to_owned(),
+        "tcpConnector five: there is no sslProfile nothing".to_owned(),
+        "tcpListener seven: clients can prove who they are only with certificates".to_owned(),
     ] {
         assert!(text.contains(&words), "{words}\nis not in\n{text}");
     }
@@ -277,9 +284,9 @@ async fn what_is_not_served_is_said() {
     let network = Network::new();
     let mut config = network.edge_config("edge");
     config.listeners.push(moorline_definition::router_config::Listener {
-        name: "amqp".to_owned(),
+        name: "routers".to_owned(),
+        role: moorline_definition::router_config::Role::InterRouter,
         host: Some("localhost".to_owned()),
-        port: 5672,
         ..Default::default()
     });
     config.http_listeners.push(moorline_definition::router_config::HttpBridge {
@@ -292,6 +299,6 @@ async fn what_is_not_served_is_said() {
     config.ssl_profiles = vec![network.profile("edge", &network.ca, &soon)];
     let _router = run(&config);
     logged(&["WARN", "the certificate of sslProfile edge expires at 20"]).await;
-    logged(&["WARN", "listener amqp is not opened", "AMQP clients on it are not served"]).await;
+    logged(&["WARN", "listener routers is not opened", "its role is not served"]).await;
     logged(&["WARN", "httpListener web is left out", "does not carry http"]).await;
 }

@@ -6,7 +6,7 @@ mod io_pki;
 use std::sync::Arc;
 
 use io_pki::{Ca, Leaf, VALID, dns, ip, write};
-use moorline_router::io::tls::{Expected, Refusal, TlsError, TlsFiles, TlsIdentity, provider, refusal_words};
+use moorline_router::io::tls::{Clients, Expected, Refusal, TlsError, TlsFiles, TlsIdentity, provider, refusal_words};
 use rustls::{ClientConnection, Connection, ServerConnection};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -26,7 +26,7 @@ fn identity(ca: &Ca, leaf: Option<&Leaf>) -> TlsIdentity {
 fn shake_hands(client: &TlsIdentity, server: &TlsIdentity, host: &str, verify_hostname: bool) -> Outcome {
     let expected = Expected::host(host, verify_hostname).unwrap();
     let client = ClientConnection::new(client.client(verify_hostname).unwrap(), expected.name).unwrap();
-    let server = ServerConnection::new(server.server(true).unwrap()).unwrap();
+    let server = ServerConnection::new(server.server(Clients::Proven).unwrap()).unwrap();
     let mut client = Connection::Client(client);
     let mut server = Connection::Server(server);
     let mut outcome = Outcome { client: Ok(()), server: Ok(()) };
@@ -188,7 +188,7 @@ fn a_client_that_is_not_ours_is_refused_in_words_on_both_sides() {
 fn what_is_not_tls_is_called_so() {
     let world = World::new();
     let server = world.server(&world.ca.issue("router", &[dns("router.example")], VALID));
-    let mut server = ServerConnection::new(server.server(true).unwrap()).unwrap();
+    let mut server = ServerConnection::new(server.server(Clients::Proven).unwrap()).unwrap();
     server.read_tls(&mut &b"AMQP\x03\x01\x00\x00 and more of it"[..]).unwrap();
     let error = server.process_new_packets().unwrap_err();
     assert_eq!(refusal_words(&error, Refusal::OfClient), "the other end does not speak TLS");
@@ -200,7 +200,8 @@ fn bad_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let leaf = world.ca.issue("edge", &[], (-1, 12));
     let [ca, certificate, key] = write(folder.path(), &world.ca, &leaf);
-    let files = TlsFiles { profile: "conn1-profile".to_owned(), ca, own: Some((certificate.clone(), key.clone())) };
+    let files =
+        TlsFiles { profile: "conn1-profile".to_owned(), ca: Some(ca), own: Some((certificate.clone(), key.clone())) };
     let loaded = files.load().unwrap();
     let days = (loaded.not_after().unwrap().unix() - moorline_router::io::Timestamp::now().unix()) / 86_400;
     assert!((11..=12).contains(&days));
@@ -238,7 +239,7 @@ fn tls_1_2_is_still_spoken() {
     config.client_auth_cert_resolver = Arc::clone(&world.client.client(true).unwrap().client_auth_cert_resolver);
     let name = Expected::host("router.example", true).unwrap().name;
     let mut client = Connection::Client(ClientConnection::new(Arc::new(config), name).unwrap());
-    let mut server = Connection::Server(ServerConnection::new(server.server(true).unwrap()).unwrap());
+    let mut server = Connection::Server(ServerConnection::new(server.server(Clients::Proven).unwrap()).unwrap());
     let (mut of_client, mut of_server) = (Ok(()), Ok(()));
     for _ in 0..6 {
         pump(&mut client, &mut server, &mut of_server, Refusal::OfClient);

@@ -109,6 +109,7 @@ pub(super) fn tcp_bridge(lowest_port: u16, mut a: Attributes<'_>) -> TcpBridge {
         site_id: a.string("siteId"),
         ssl_profile: a.string("sslProfile"),
         verify_hostname: a.boolean("verifyHostname"),
+        authenticate_peer: a.boolean("authenticatePeer"),
         encapsulation: a.word("encapsulation", "legacy or lite", &encapsulations),
         extra: a.extra(),
     }
@@ -133,6 +134,7 @@ pub(super) fn http_bridge(lowest_port: u16, mut a: Attributes<'_>) -> HttpBridge
         site_id: a.string("siteId"),
         ssl_profile: a.string("sslProfile"),
         verify_hostname: a.boolean("verifyHostname"),
+        authenticate_peer: a.boolean("authenticatePeer"),
         protocol_version: a.word("protocolVersion", "HTTP1 or HTTP2", &versions),
         aggregation: a.word("aggregation", "none, json or multipart", &aggregations),
         event_channel: a.boolean("eventChannel"),

@@ -208,8 +208,10 @@ pub struct TcpBridge {
     pub site_id: Option<String>,
     /// Name of an [`SslProfile`].
     pub ssl_profile: Option<String>,
-    /// Whether the server's certificate must name `host`.
+    /// Connector: whether the server's certificate must name `host`; the router's default is true.
     pub verify_hostname: Option<bool>,
+    /// Listener: whether clients must show a certificate of the profile's CA; the router's default is false.
+    pub authenticate_peer: Option<bool>,
     /// TCP adaptor encoding; absent means legacy.
     pub encapsulation: Option<Encapsulation>,
     /// Attributes that this model does not name, kept as they were.
@@ -231,8 +233,10 @@ pub struct HttpBridge {
     pub site_id: Option<String>,
     /// Name of an [`SslProfile`].
     pub ssl_profile: Option<String>,
-    /// Whether the server's certificate must name `host`.
+    /// Connector: whether the server's certificate must name `host`; the router's default is true.
     pub verify_hostname: Option<bool>,
+    /// Listener: whether clients must show a certificate of the profile's CA; the router's default is false.
+    pub authenticate_peer: Option<bool>,
     /// HTTP version; absent means HTTP/1.
     pub protocol_version: Option<HttpVersion>,
     /// How several answers become one.

@@ -221,6 +221,7 @@ impl TcpBridge {
             .text("siteId", &self.site_id)
             .text("sslProfile", &self.ssl_profile)
             .maybe("verifyHostname", &self.verify_hostname)
+            .maybe("authenticatePeer", &self.authenticate_peer)
             .maybe("encapsulation", &encapsulation)
             .0
     }
@@ -247,6 +248,7 @@ impl HttpBridge {
             .text("siteId", &self.site_id)
             .text("sslProfile", &self.ssl_profile)
             .maybe("verifyHostname", &self.verify_hostname)
+            .maybe("authenticatePeer", &self.authenticate_peer)
             .maybe("protocolVersion", &version)
             .maybe("aggregation", &aggregation)
             .maybe("eventChannel", &self.event_channel)

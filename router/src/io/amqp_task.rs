@@ -1,5 +1,6 @@
 //! The task of one AMQP connection: moves bytes between its transport and the core, and keeps its deadlines.
 
+use std::io::IoSlice;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -132,15 +133,14 @@ impl AmqpTask<'_> {
             while !driver.core(|router, now| send(router, conn, &mut self.transport, now))? {
                 self.transport.ready(Interest::WRITABLE).await?;
             }
-            self.transport.close_notify();
+            self.transport.end_writing();
             while !self.transport.flush()? {
                 self.transport.ready(Interest::WRITABLE).await?;
             }
             Ok::<(), TransportError>(())
         });
-        if let Ok(Ok(())) = flushed.await {
-            self.transport.shut_down_writing();
-        }
+        // Whoever does not take the end is left.
+        let _ = flushed.await;
     }
 
     /// Takes the connection out of the core and the books.
@@ -148,7 +148,7 @@ impl AmqpTask<'_> {
         let (cut_off, cause) = match outcome {
             Ok(()) => (false, None),
             Err(TransportError::Tls(words)) => (false, Some(words)),
-            Err(TransportError::Lost(words)) => (true, Some(words)),
+            Err(lost) => (true, Some(lost.to_string())),
         };
         let (driver, conn) = (self.driver, self.conn);
         let closed = driver.core(|router, _| router.closed_because(conn));
@@ -204,7 +204,7 @@ fn send(router: &mut Router, conn: ConnId, transport: &mut Transport, now: Insta
         if output.is_empty() {
             return transport.flush();
         }
-        let taken = transport.write(output)?;
+        let taken = transport.write(&[IoSlice::new(output)])?;
         if taken > 0 {
             router.consume_output(conn, taken, now);
         }

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 use super::listen::TcpListening;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals, UplinkBoard};
+use super::target::Target;
 use super::{Event, Timestamp, access, flow};
 use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, ListenerId, Report, Router};
 
@@ -65,8 +66,7 @@ pub(super) struct ConnectionEntry {
 pub(super) struct ConnectorEntry {
     pub(super) name: String,
     pub(super) address: String,
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) target: Target,
     pub(super) last_error: RefCell<Option<String>>,
 }
 

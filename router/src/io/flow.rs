@@ -1,67 +1,64 @@
 //! The task of one TCP socket: moves bytes between the socket and the core, as far as both allow.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
-use super::connect::{self, CONNECT_LIMIT};
-use super::driver::Driver;
+use super::driver::{Buffers, Driver};
 use super::signal::Signal;
-use super::socket;
 use super::status::Totals;
-use crate::core::{CloseKind, ConnectorId, FlowId, Router};
+use super::transport::{Taken, Transport, TransportError};
+use crate::core::{CloseKind, ConnectorId, FlowId, FlowIo, Router};
 
 /// After this many bytes others have their turn.
 const FAIR_SHARE: usize = 256 * 1024;
+/// Time for the last encrypted bytes to leave.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Connects the socket that the core asked for, then serves it.
 pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: ConnectorId, signal: Rc<Signal>) {
-    let target = driver.connectors.borrow().get(connector).cloned();
-    let Some(target) = target else {
+    let connector = driver.connectors.borrow().get(connector).cloned();
+    let Some(connector) = connector else {
         fail(&driver, flow, &signal, "the connector is gone".to_owned()).await;
         return;
     };
     let outcome = tokio::select! {
         biased;
-        outcome = connect::connect(&target.host, target.port, CONNECT_LIMIT) => outcome,
+        outcome = connector.target.connect(None) => outcome,
         () = closed_by_core(&driver, flow, &signal) => {
             forget(&driver, flow);
             return;
         }
     };
     match outcome {
-        Ok((stream, peer)) => {
-            *target.last_error.borrow_mut() = None;
+        Ok((transport, peer)) => {
+            *connector.last_error.borrow_mut() = None;
             driver.core(|router, now| router.connected(flow, peer.to_string(), now));
-            run(driver, flow, stream, signal).await;
+            run(driver, flow, transport, signal).await;
         }
         Err(failure) => {
             let cause = failure.to_string();
-            *target.last_error.borrow_mut() = Some(cause.clone());
+            *connector.last_error.borrow_mut() = Some(cause.clone());
             fail(&driver, flow, &signal, cause).await;
         }
     }
 }
 
 /// Serves a connected socket until the core says that it is over.
-pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, stream: TcpStream, signal: Rc<Signal>) {
-    let mut socket = FlowSocket { stream, read_ended: false, write_shut: false, dead: false };
+pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, transport: Transport, signal: Rc<Signal>) {
+    let mut socket = FlowSocket { transport, read_ended: false, write_shut: false, dead: false };
     loop {
-        let next = driver.core_with_buffers(|router, buffers, now| {
-            socket.pass(router, flow, &mut buffers.wire, now, &driver.totals)
-        });
+        let next =
+            driver.core_with_buffers(|router, buffers, now| socket.pass(router, flow, buffers, now, &driver.totals));
         // The pass has looked at everything, also at what it caused itself.
         signal.clear();
         match next {
             Next::Close(kind) => {
-                if kind == CloseKind::Reset {
-                    socket::reset_on_drop(&socket.stream);
-                }
-                drop(socket);
+                socket.close(kind).await;
                 forget(&driver, flow);
                 return;
             }
@@ -71,16 +68,10 @@ pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, stream: TcpStream, sig
                 let ready = tokio::select! {
                     biased;
                     () = signal.wait() => continue,
-                    ready = socket.stream.ready(interest) => ready,
+                    ready = socket.transport.ready(interest) => ready,
                 };
-                let failed = match ready {
-                    // Bytes that came before a reset are read first; the read then finds the error.
-                    Ok(ready) => ready.is_error() && !interest.is_readable(),
-                    Err(_) => true,
-                };
-                if failed {
-                    let error = socket::pending_error(&socket.stream);
-                    driver.core(|router, now| socket.die(router, flow, &error, now));
+                if let Err(error) = ready {
+                    driver.core(|router, now| socket.die(router, flow, error, now));
                 }
             }
         }
@@ -110,7 +101,7 @@ fn forget(driver: &Rc<Driver>, flow: FlowId) {
 }
 
 struct FlowSocket {
-    stream: TcpStream,
+    transport: Transport,
     /// The peer has shut down its writing half.
     read_ended: bool,
     /// We have shut down ours.
@@ -131,9 +122,24 @@ enum Next {
     Ready(Interest),
 }
 
+/// What one step of a pass did.
+struct Step {
+    moved: usize,
+    progress: bool,
+    /// What to wait for when there was no progress.
+    interest: Interest,
+}
+
 impl FlowSocket {
     /// Moves what can be moved without waiting.
-    fn pass(&mut self, router: &mut Router, flow: FlowId, scratch: &mut [u8], now: Instant, totals: &Totals) -> Next {
+    fn pass(
+        &mut self,
+        router: &mut Router,
+        flow: FlowId,
+        buffers: &mut Buffers,
+        now: Instant,
+        totals: &Totals,
+    ) -> Next {
         let mut moved = 0;
         loop {
             let io = router.flow_io(flow);
@@ -143,53 +149,10 @@ impl FlowSocket {
             if self.dead {
                 return Next::Signal;
             }
-            let mut progress = false;
-            // A reset must be noticed even while neither half can move.
-            let mut interest = Interest::ERROR;
-            if io.has_output {
-                let (first, second) = router.flow_output(flow);
-                let slices = [IoSlice::new(first), IoSlice::new(second)];
-                match socket::write(&self.stream, &slices) {
-                    Ok(n) => {
-                        router.handle_written(flow, n, now);
-                        totals.count_out(n);
-                        moved += n;
-                        progress = true;
-                    }
-                    Err(error) if is_transient(&error) => interest |= Interest::WRITABLE,
-                    Err(error) => {
-                        self.die(router, flow, &error, now);
-                        continue;
-                    }
-                }
-            } else if io.shutdown_write && !self.write_shut {
-                self.write_shut = true;
-                // Fails only on a socket that is gone, which the next read tells.
-                let _ = socket::shut_down_writing(&self.stream);
-            }
-            if io.read_budget > 0 && !self.read_ended {
-                let room = io.read_budget.min(scratch.len());
-                match socket::read(&self.stream, &mut scratch[..room]) {
-                    Ok(0) => {
-                        self.read_ended = true;
-                        router.handle_read_closed(flow, now);
-                        progress = true;
-                    }
-                    Ok(n) => {
-                        router.handle_data(flow, &scratch[..n], now);
-                        totals.count_in(n);
-                        moved += n;
-                        progress = true;
-                    }
-                    Err(error) if is_transient(&error) => interest |= Interest::READABLE,
-                    Err(error) => {
-                        self.die(router, flow, &error, now);
-                        continue;
-                    }
-                }
-            }
-            if !progress {
-                return Next::Ready(interest);
+            match self.step(router, flow, io, buffers, now, totals) {
+                Ok(step) if !step.progress => return Next::Ready(step.interest),
+                Ok(step) => moved += step.moved,
+                Err(error) => self.die(router, flow, error, now),
             }
             if moved >= FAIR_SHARE {
                 return Next::Yield;
@@ -197,14 +160,80 @@ impl FlowSocket {
         }
     }
 
-    fn die(&mut self, router: &mut Router, flow: FlowId, error: &io::Error, now: Instant) {
+    /// One write and one read, where the core wants them.
+    fn step(
+        &mut self,
+        router: &mut Router,
+        flow: FlowId,
+        io: FlowIo,
+        buffers: &mut Buffers,
+        now: Instant,
+        totals: &Totals,
+    ) -> Result<Step, TransportError> {
+        // A reset must be noticed even while neither half can move.
+        let mut step = Step { moved: 0, progress: false, interest: Interest::ERROR };
+        if io.has_output {
+            let (first, second) = router.flow_output(flow);
+            let n = self.transport.write(&[IoSlice::new(first), IoSlice::new(second)])?;
+            if n > 0 {
+                router.handle_written(flow, n, now);
+                totals.count_out(n);
+                step.moved += n;
+                step.progress = true;
+            } else {
+                step.interest |= Interest::WRITABLE;
+            }
+        } else if io.shutdown_write && !self.write_shut {
+            self.write_shut = true;
+            self.transport.end_writing();
+        }
+        if io.read_budget > 0 && !self.read_ended {
+            match self.transport.take(io.read_budget, buffers)? {
+                Taken::Bytes(bytes) => {
+                    if !bytes.is_empty() {
+                        router.handle_data(flow, bytes, now);
+                        totals.count_in(bytes.len());
+                        step.moved += bytes.len();
+                    }
+                    step.progress = true;
+                }
+                Taken::Blocked => step.interest |= Interest::READABLE,
+                Taken::Ended => {
+                    self.read_ended = true;
+                    router.handle_read_closed(flow, now);
+                    step.progress = true;
+                }
+            }
+        }
+        if !self.transport.flush()? {
+            step.interest |= Interest::WRITABLE;
+        }
+        Ok(step)
+    }
+
+    /// What TLS still holds goes out first when the flow ended well; a plain socket leaves that to the kernel.
+    async fn close(mut self, kind: CloseKind) {
+        if kind == CloseKind::Reset {
+            self.transport.reset_on_drop();
+            return;
+        }
+        if !self.write_shut {
+            self.transport.end_writing();
+        }
+        let flushed = timeout(CLOSE_LIMIT, async {
+            while !self.transport.flush()? {
+                self.transport.ready(Interest::WRITABLE).await?;
+            }
+            Ok::<(), TransportError>(())
+        });
+        // A peer that takes nothing any more, or is gone, is left.
+        let _ = flushed.await;
+    }
+
+    fn die(&mut self, router: &mut Router, flow: FlowId, error: TransportError, now: Instant) {
         if !self.dead {
             self.dead = true;
-            router.handle_reset(flow, socket::words(error), now);
+            router.handle_reset(flow, error.to_string(), now);
         }
     }
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,5 +1,6 @@
 //! What the rest of the program holds of a running router.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use moorline_definition::router_config::TcpBridge;
@@ -10,6 +11,7 @@ use super::event::Event;
 use super::plan::{ConnectorPlan, ListenerPlan, connector_plan, listener_plan};
 use super::problem::ServiceError;
 use super::status::RouterStatus;
+use super::tls::Profiles;
 
 /// How the router thread ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub struct RouterHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) ending: watch::Receiver<Option<Ending>>,
+    pub(super) profiles: Arc<Profiles>,
 }
 
 impl RouterHandle {
@@ -54,7 +57,7 @@ impl RouterHandle {
     /// # Errors
     /// When the name is taken or the service cannot be served.
     pub async fn add_tcp_listener(&self, bridge: &TcpBridge) -> Result<(), ServiceError> {
-        let plan = listener_plan(bridge)?;
+        let plan = listener_plan(bridge, &self.profiles)?;
         self.ask(|answer| Command::AddListener(plan, answer)).await?
     }
 
@@ -71,7 +74,7 @@ impl RouterHandle {
     /// # Errors
     /// When the name is taken or the service cannot be served.
     pub async fn add_tcp_connector(&self, bridge: &TcpBridge) -> Result<(), ServiceError> {
-        let plan = connector_plan(bridge)?;
+        let plan = connector_plan(bridge, &self.profiles)?;
         self.ask(|answer| Command::AddConnector(plan, answer)).await?
     }
 

@@ -21,6 +21,9 @@ mod signal;
 mod socket;
 mod start;
 mod status;
+#[allow(dead_code, reason = "for the HTTP adaptors")]
+mod stream;
+mod target;
 mod thread;
 mod timestamp;
 pub mod tls;

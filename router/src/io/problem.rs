@@ -21,14 +21,6 @@ pub enum StartProblem {
         /// What is wrong.
         source: TlsError,
     },
-    /// An `sslProfile` that does not exist.
-    #[error("{entity}: there is no sslProfile {profile}")]
-    UnknownProfile {
-        /// Kind and name of the entity.
-        entity: String,
-        /// The name given.
-        profile: String,
-    },
     /// Not a TCP port.
     #[error("{entity}: `{port}` is not a port")]
     Port {

@@ -23,7 +23,7 @@ impl Driver {
             return Err(ServiceError::Exists { kind, name });
         }
         let address = plan.spec.address.clone();
-        let listening = Rc::new(TcpListening::new(name, address, plan.target));
+        let listening = Rc::new(TcpListening::new(name, address, plan.target, plan.tls));
         // Known before the core's actions are carried out: the first may be to open the port.
         let id = self.core(|router, _| {
             let id = router.add_listener(plan.spec);
@@ -61,8 +61,7 @@ impl Driver {
         let entry = Rc::new(ConnectorEntry {
             name,
             address: plan.spec.address.clone(),
-            host: plan.spec.host.clone(),
-            port: plan.port,
+            target: plan.target,
             last_error: None.into(),
         });
         self.core(|router, _| {
@@ -105,8 +104,8 @@ impl Driver {
                 .map(|(id, entry)| ConnectorStatus {
                     name: entry.name.clone(),
                     address: entry.address.clone(),
-                    host: entry.host.clone(),
-                    port: entry.port,
+                    host: entry.target.host.clone(),
+                    port: entry.target.port,
                     open_flows: open(Service::Connector(id)),
                     last_error: entry.last_error.borrow().clone(),
                 })

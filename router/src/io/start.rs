@@ -1,5 +1,6 @@
 //! Starting a router: everything is checked, then its thread begins.
 
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use moorline_definition::router_config::RouterConfig;
@@ -36,6 +37,7 @@ impl Default for StartOptions {
 /// All problems of the configuration at once; nothing runs then.
 pub fn start(config: &RouterConfig, options: StartOptions) -> Result<RouterHandle, StartError> {
     let plan = plan(config, &options.version).map_err(StartError::Problems)?;
+    let profiles = Arc::clone(&plan.profiles);
     let (command_sender, commands) = mpsc::channel(COMMANDS);
     let (events, _) = broadcast::channel(EVENTS);
     let (ending_sender, ending) = watch::channel(None);
@@ -46,7 +48,7 @@ pub fn start(config: &RouterConfig, options: StartOptions) -> Result<RouterHandl
         .spawn(move || run(plan, channels, started))
         .map_err(StartError::Thread)?;
     match has_started.recv() {
-        Ok(Ok(())) => Ok(RouterHandle { commands: command_sender, events, ending }),
+        Ok(Ok(())) => Ok(RouterHandle { commands: command_sender, events, ending, profiles }),
         Ok(Err(error)) => Err(StartError::Thread(error)),
         Err(_) => Err(StartError::Thread(std::io::Error::other("it ended before it began"))),
     }

@@ -202,13 +202,13 @@ async fn finished(drain: Option<&Drain>) {
 fn first_status(plan: &UplinkPlan) -> UplinkStatus {
     UplinkStatus {
         name: plan.name.clone(),
-        host: plan.host.clone(),
-        port: plan.port,
+        host: plan.target.host.clone(),
+        port: plan.target.port,
         state: UplinkState::Down,
         since: Timestamp::now(),
         peer: None,
         last_error: None,
         attempts: 0,
-        certificate_not_after: plan.tls.as_ref().and_then(|tls| tls.not_after),
+        certificate_not_after: plan.certificate_not_after(),
     }
 }

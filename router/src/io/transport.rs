@@ -1,7 +1,8 @@
-//! The byte stream under AMQP: TCP, or TLS on TCP. Never blocks; reads and writes in large pieces.
+//! The byte stream under AMQP and under services: TCP, or TLS on TCP. Never blocks; reads and writes in large pieces.
 
 use std::io::{self, BufRead, IoSlice, Write};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
@@ -10,6 +11,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::driver::Buffers;
 use super::socket;
 use super::tls::{Refusal, refusal_words};
 
@@ -29,12 +31,26 @@ pub(super) enum TransportError {
     /// The other end went away.
     #[error("{0}")]
     Lost(String),
+    /// It ended the stream in the middle of TLS: what came may not be all.
+    #[error("the peer broke off without ending TLS")]
+    BrokenOff,
 }
 
 impl TransportError {
     fn lost(error: &io::Error) -> TransportError {
         TransportError::Lost(socket::words(error))
     }
+}
+
+/// What one [`Transport::take`] brings.
+#[derive(Debug)]
+pub(super) enum Taken<'a> {
+    /// Clear bytes; none when all that came was of TLS itself.
+    Bytes(&'a [u8]),
+    /// Nothing is there.
+    Blocked,
+    /// The other end sends no more, and said so.
+    Ended,
 }
 
 /// The outcome of one read.
@@ -52,18 +68,20 @@ pub(super) enum Read {
 pub(super) struct Transport {
     stream: TcpStream,
     tls: Option<Tls>,
-    /// What came behind the handshake, for the first read.
-    early: Vec<u8>,
+    /// Decrypted, and not taken yet. Holds no memory while empty.
+    ahead: Vec<u8>,
 }
 
 struct Tls {
     session: Box<Connection>,
     refusal: Refusal,
+    /// Behind what waits the stream ends.
+    ends: bool,
 }
 
 impl Transport {
     pub(super) fn plain(stream: TcpStream) -> Transport {
-        Transport { stream, tls: None, early: Vec::new() }
+        Transport { stream, tls: None, ahead: Vec::new() }
     }
 
     /// TLS as the client; ends with the handshake. The caller sets the time limit.
@@ -108,9 +126,9 @@ impl Transport {
         refusal: Refusal,
     ) -> Result<Transport, TransportError> {
         session.set_buffer_limit(Some(PENDING_LIMIT));
-        let mut tls = Tls { session: Box::new(session), refusal };
+        let mut tls = Tls { session: Box::new(session), refusal, ends: false };
         let mut wire = vec![0; HANDSHAKE_READ];
-        let mut early = Vec::new();
+        let mut ahead = Vec::new();
         loop {
             let flushed = tls.flush(&stream)?;
             if !tls.session.is_handshaking() {
@@ -127,7 +145,7 @@ impl Transport {
                     return Err(TransportError::Lost(words.to_owned()));
                 }
                 Ok(n) => {
-                    let decrypted = tls.decrypt(&stream, &wire[..n], &mut early);
+                    let decrypted = tls.decrypt(&stream, &wire[..n], &mut ahead);
                     if let Err(error) = decrypted {
                         Transport::let_alert_arrive(&stream, &mut wire).await;
                         return Err(error);
@@ -137,7 +155,7 @@ impl Transport {
                 Err(error) => return Err(TransportError::lost(&error)),
             }
         }
-        Ok(Transport { stream, tls: Some(tls), early })
+        Ok(Transport { stream, tls: Some(tls), ahead })
     }
 
     /// Whether the other end proved who it is with a certificate.
@@ -146,12 +164,50 @@ impl Transport {
         certificates.is_some_and(|chain| !chain.is_empty())
     }
 
+    /// The protocol that both ends agreed on for what is in TLS.
+    pub(super) fn alpn(&self) -> Option<&[u8]> {
+        self.tls.as_ref().and_then(|tls| tls.session.alpn_protocol())
+    }
+
+    /// At most `room` clear bytes, with one system call at most. Of a plain socket they are where the call put them.
+    ///
+    /// TLS that ends without `close_notify` was cut: an error.
+    pub(super) fn take<'a>(&mut self, room: usize, buffers: &'a mut Buffers) -> Result<Taken<'a>, TransportError> {
+        let Buffers { wire, plain } = buffers;
+        let room = room.min(wire.len());
+        let Some(tls) = &mut self.tls else {
+            return match socket::read(&self.stream, &mut wire[..room]) {
+                Ok(0) => Ok(Taken::Ended),
+                Ok(n) => Ok(Taken::Bytes(&wire[..n])),
+                Err(error) if is_transient(&error) => Ok(Taken::Blocked),
+                Err(error) => Err(TransportError::lost(&error)),
+            };
+        };
+        plain.clear();
+        plain.extend_from_slice(&self.ahead);
+        if plain.is_empty() {
+            if tls.closed()? {
+                return Ok(Taken::Ended);
+            }
+            match socket::read(&self.stream, &mut wire[..room]) {
+                Ok(0) => return Err(TransportError::BrokenOff),
+                Ok(n) => tls.decrypt(&self.stream, &wire[..n], plain)?,
+                Err(error) if is_transient(&error) => return Ok(Taken::Blocked),
+                Err(error) => return Err(TransportError::lost(&error)),
+            }
+        }
+        // A record of which a part came before may bring more than was read now.
+        let taken = room.min(plain.len());
+        self.ahead = plain[taken..].to_vec();
+        Ok(Taken::Bytes(&plain[..taken]))
+    }
+
     /// One system call; what it brings, decrypted, goes to the end of `plain`. `wire` is scratch space.
     pub(super) fn read(&mut self, wire: &mut [u8], plain: &mut Vec<u8>) -> Result<Read, TransportError> {
-        if !self.early.is_empty() {
-            let early = std::mem::take(&mut self.early);
-            plain.extend_from_slice(&early);
-            return Ok(Read::Bytes(early.len()));
+        if !self.ahead.is_empty() {
+            let ahead = std::mem::take(&mut self.ahead);
+            plain.extend_from_slice(&ahead);
+            return Ok(Read::Bytes(ahead.len()));
         }
         let n = match socket::read(&self.stream, wire) {
             Ok(0) => return Ok(Read::Ended),
@@ -172,14 +228,14 @@ impl Transport {
     }
 
     /// Takes as much of `bytes` as there is room for; 0: wait for the socket.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<usize, TransportError> {
+    pub(super) fn write(&mut self, bytes: &[IoSlice<'_>]) -> Result<usize, TransportError> {
         match &mut self.tls {
-            None => match socket::write(&self.stream, &[IoSlice::new(bytes)]) {
+            None => match socket::write(&self.stream, bytes) {
                 Ok(n) => Ok(n),
                 Err(error) if is_transient(&error) => Ok(0),
                 Err(error) => Err(TransportError::lost(&error)),
             },
-            Some(tls) => tls.session.writer().write(bytes).map_err(|error| TransportError::lost(&error)),
+            Some(tls) => tls.session.writer().write_vectored(bytes).map_err(|error| TransportError::lost(&error)),
         }
     }
 
@@ -192,16 +248,38 @@ impl Transport {
     }
 
     /// Says that we send no more; flush afterwards.
-    pub(super) fn close_notify(&mut self) {
-        if let Some(tls) = &mut self.tls {
-            tls.session.send_close_notify();
+    pub(super) fn end_writing(&mut self) {
+        match &mut self.tls {
+            // Fails only on a socket that is gone, which the next read tells.
+            None => drop(socket::shut_down_writing(&self.stream)),
+            Some(tls) => {
+                // A second one is none.
+                tls.session.send_close_notify();
+                tls.ends = true;
+            }
         }
     }
 
-    /// Sends the end of the stream under TLS.
-    pub(super) fn shut_down_writing(&self) {
-        // Fails only when the other end is gone, which is what was wanted.
-        let _ = socket::shut_down_writing(&self.stream);
+    /// Makes the coming drop a reset.
+    pub(super) fn reset_on_drop(&self) {
+        socket::reset_on_drop(&self.stream);
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The socket itself, where nothing is between it and its user.
+    pub(super) fn plain_socket(&mut self) -> Option<&mut TcpStream> {
+        if self.tls.is_some() { None } else { Some(&mut self.stream) }
+    }
+
+    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_read_ready(context)
+    }
+
+    pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_write_ready(context)
     }
 
     /// Waits until the socket is ready.
@@ -262,6 +340,10 @@ impl Tls {
                 Err(error) if is_transient(&error) => return Ok(false),
                 Err(error) => return Err(TransportError::lost(&error)),
             }
+        }
+        if std::mem::take(&mut self.ends) {
+            // Fails only on a socket that is gone, which the next read tells.
+            let _ = socket::shut_down_writing(stream);
         }
         Ok(true)
     }

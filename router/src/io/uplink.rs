@@ -1,58 +1,40 @@
 //! The uplinks: one is connected at a time, for ever tried again.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::amqp_task;
 use super::backoff::{Backoff, Failure};
-use super::connect::{CONNECT_LIMIT, connect};
 use super::driver::{Driver, Owner};
-use super::tls::{Expected, TlsFiles};
-use super::transport::{Transport, TransportError};
+use super::target::{Target, TargetFailure};
+use super::transport::TransportError;
 use super::{Event, Timestamp};
 use crate::core::ConnectionSpec;
 
-/// Time for TLS, and once more for SASL and AMQP's open.
+/// Time for SASL and AMQP's open.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A `connector` of role edge, checked.
 #[derive(Debug)]
 pub(super) struct UplinkPlan {
     pub(super) name: String,
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) tls: Option<UplinkTls>,
+    pub(super) target: Target,
     pub(super) spec: ConnectionSpec,
 }
 
-/// The certificates of an uplink: read again for each attempt, so that renewed files are used without a restart.
-#[derive(Debug)]
-pub(super) struct UplinkTls {
-    pub(super) files: TlsFiles,
-    pub(super) expected: Expected,
-    pub(super) config: Arc<ClientConfig>,
-    pub(super) not_after: Option<Timestamp>,
-}
+impl UplinkPlan {
+    /// When our certificate expires.
+    pub(super) fn certificate_not_after(&self) -> Option<Timestamp> {
+        self.target.tls.as_ref().and_then(|tls| tls.profile().identity().not_after())
+    }
 
-impl UplinkTls {
-    fn reload(&mut self, uplink: &str) {
-        let loaded = self.files.load().and_then(|identity| {
-            let config = identity.client(self.expected.verify_hostname)?;
-            Ok((config, identity.not_after()))
-        });
-        match loaded {
-            Ok((config, not_after)) => {
-                self.config = config;
-                self.not_after = not_after;
-            }
-            // In the middle of a renewal the files may not fit together; the next attempt reads them again.
-            Err(error) => {
-                tracing::debug!(%uplink, %error, "certificates cannot be read again, the old ones are used");
-            }
+    /// Renewed files are used at once: the old ones may be why the last attempt failed.
+    fn renew(&self) {
+        let renewed = self.target.tls.as_ref().map(|tls| tls.profile().renew());
+        if let Some(Err(error)) = renewed {
+            tracing::debug!(uplink = %self.name, %error, "certificates cannot be read again, the old ones are used");
         }
     }
 }
@@ -70,20 +52,20 @@ impl Setback {
     }
 
     fn transport(error: TransportError) -> Setback {
-        match error {
-            TransportError::Tls(cause) => Setback::new(Failure::Refused, cause),
-            TransportError::Lost(cause) => Setback::new(Failure::CutOff, cause),
+        match &error {
+            TransportError::Tls(cause) => Setback::new(Failure::Refused, cause.clone()),
+            TransportError::Lost(_) | TransportError::BrokenOff => Setback::new(Failure::CutOff, error.to_string()),
         }
     }
 }
 
 /// Keeps one of the uplinks up, until the router drains.
-pub(super) async fn run(driver: Rc<Driver>, mut plans: Vec<UplinkPlan>) {
+pub(super) async fn run(driver: Rc<Driver>, plans: Vec<UplinkPlan>) {
     let mut backoffs: Vec<Backoff> = plans.iter().map(|_| Backoff::new(fastrand::Rng::new())).collect();
     let mut told: Vec<Option<String>> = vec![None; plans.len()];
     let count = plans.len();
     let mut index = 0;
-    while let Some(plan) = plans.get_mut(index) {
+    while let Some(plan) = plans.get(index) {
         driver.uplinks.connecting(index);
         let setback = attempt(&driver, index, plan).await;
         if driver.draining.get() {
@@ -104,7 +86,7 @@ pub(super) async fn run(driver: Rc<Driver>, mut plans: Vec<UplinkPlan>) {
 
 fn tell(driver: &Driver, plan: &UplinkPlan, setback: &Setback, wait: Duration, told: &mut Option<String>) {
     let (uplink, cause) = (&plan.name, &setback.cause);
-    let (host, port, retry_ms) = (&plan.host, plan.port, wait.as_millis() as u64);
+    let (host, port, retry_ms) = (&plan.target.host, plan.target.port, wait.as_millis() as u64);
     if told.as_ref() == Some(cause) {
         tracing::debug!(%uplink, %host, port, %cause, retry_ms, "still not linked");
         return;
@@ -119,27 +101,13 @@ fn tell(driver: &Driver, plan: &UplinkPlan, setback: &Setback, wait: Duration, t
 }
 
 /// From the first packet to the end of the link.
-async fn attempt(driver: &Rc<Driver>, index: usize, plan: &mut UplinkPlan) -> Setback {
-    let stream = match connect(&plan.host, plan.port, CONNECT_LIMIT).await {
-        Ok((stream, _)) => stream,
-        Err(failure) => return Setback::new(Failure::Absent, failure.to_string()),
-    };
-    let transport = match &mut plan.tls {
-        None => Transport::plain(stream),
-        Some(tls) => {
-            tls.reload(&plan.name);
-            driver.uplinks.certificate(index, tls.not_after);
-            let name = tls.expected.name.clone();
-            let shaking = Transport::connect(stream, Arc::clone(&tls.config), name);
-            match timeout(HANDSHAKE_LIMIT, shaking).await {
-                Ok(Ok(transport)) => transport,
-                Ok(Err(error)) => return Setback::transport(error),
-                Err(_) => {
-                    let words = "the other end did not finish the TLS handshake in time";
-                    return Setback::new(Failure::CutOff, words.to_owned());
-                }
-            }
-        }
+async fn attempt(driver: &Rc<Driver>, index: usize, plan: &UplinkPlan) -> Setback {
+    plan.renew();
+    driver.uplinks.certificate(index, plan.certificate_not_after());
+    let transport = match plan.target.connect(None).await {
+        Ok((transport, _)) => transport,
+        Err(TargetFailure::Absent(failure)) => return Setback::new(Failure::Absent, failure.to_string()),
+        Err(TargetFailure::Tls(_, error)) => return Setback::transport(error),
     };
     let ended = amqp_task::run(
         driver,

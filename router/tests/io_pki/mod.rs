@@ -32,6 +32,18 @@ impl Ca {
         Ca(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
+    /// A server's certificate that nobody else signed, marked as an authority as the usual tools do it.
+    pub fn self_signed(name: &str, names: &[SanType]) -> Ca {
+        let mut params = params(name, VALID);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.subject_alt_names = names.to_vec();
+        Ca(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub fn key(&self) -> String {
+        self.0.key().serialize_pem()
+    }
+
     pub fn pem(&self) -> String {
         self.0.pem()
     }

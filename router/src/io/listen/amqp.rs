@@ -3,21 +3,19 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout_at;
 
 use super::accept::Sockets;
+use super::secure::{SETUP_LIMIT, secure};
 use crate::core::{ConnRole, ConnectionSpec};
 use crate::io::driver::{Driver, Owner};
-use crate::io::transport::{Transport, TransportError};
-use crate::io::{Event, amqp_task, socket};
+use crate::io::tls::Live;
+use crate::io::{Event, amqp_task};
 
-/// From accept until AMQP is up.
-const SETUP_LIMIT: Duration = Duration::from_secs(10);
 /// Connections that are not up yet; more wait in the backlog.
 const SETUPS_AT_ONCE: usize = 64;
 
@@ -26,7 +24,7 @@ const SETUPS_AT_ONCE: usize = 64;
 pub(in crate::io) struct AmqpListenPlan {
     pub(in crate::io) name: String,
     pub(in crate::io) sockets: Vec<std::net::TcpListener>,
-    pub(in crate::io) tls: Option<Arc<ServerConfig>>,
+    pub(in crate::io) tls: Option<Arc<Live<ServerConfig>>>,
     /// With the label and SASL still to be filled in for each peer.
     pub(in crate::io) spec: ConnectionSpec,
 }
@@ -59,7 +57,7 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, plan: AmqpListenPlan) {
 struct Accepted {
     listener: String,
     peer: SocketAddr,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Arc<Live<ServerConfig>>>,
     spec: ConnectionSpec,
 }
 
@@ -67,31 +65,8 @@ impl Accepted {
     async fn serve(self, driver: Rc<Driver>, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let Accepted { listener, peer, tls, mut spec } = self;
         let deadline = Instant::now() + SETUP_LIMIT;
-        if socket::tune(&stream).is_err() {
+        let Some(transport) = secure(&listener, peer, stream, tls.as_deref(), deadline).await else {
             return;
-        }
-        let transport = match tls {
-            None => Transport::plain(stream),
-            Some(config) => {
-                let shaking = Transport::accept(stream, config);
-                match timeout_at(deadline.into(), shaking).await {
-                    Ok(Ok(transport)) => transport,
-                    Ok(Err(TransportError::Tls(cause))) => {
-                        tracing::warn!(%listener, %peer, %cause, "refused a client");
-                        return;
-                    }
-                    // Port scans and health checks: nobody has to act.
-                    Ok(Err(TransportError::Lost(cause))) => {
-                        tracing::debug!(%listener, %peer, %cause, "a client went away");
-                        return;
-                    }
-                    Err(_) => {
-                        let cause = "it did not finish the TLS handshake in time";
-                        tracing::warn!(%listener, %peer, %cause, "refused a client");
-                        return;
-                    }
-                }
-            }
         };
         spec.label = peer.to_string();
         spec.external = transport.peer_has_certificate();

@@ -4,6 +4,7 @@ mod accept;
 mod amqp;
 mod bind;
 mod owner;
+mod secure;
 mod tcp;
 
 pub(super) use amqp::{AmqpListenPlan, serve as serve_amqp};

@@ -3,21 +3,29 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use super::accept::Sockets;
 use super::bind::{BindError, BindTarget, open};
+use super::secure::{SETUP_LIMIT, secure};
 use crate::core::ListenerId;
 use crate::io::driver::{Driver, Service};
 use crate::io::signal::Signal;
 use crate::io::status::{ListenerState, ListenerStatus};
+use crate::io::tls::Live;
+use crate::io::transport::Transport;
 use crate::io::{Event, flow, socket};
 
 /// Wait before a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// TLS handshakes of one listener.
+const HANDSHAKES_AT_ONCE: usize = 256;
 
 /// A listener: what is wanted of it, and what it does.
 #[derive(Debug)]
@@ -25,6 +33,9 @@ pub(in crate::io) struct TcpListening {
     pub(in crate::io) name: String,
     pub(in crate::io) address: String,
     pub(in crate::io) target: BindTarget,
+    tls: Option<Arc<Live<ServerConfig>>>,
+    /// Clients whose TLS handshake goes on.
+    handshakes: Arc<Semaphore>,
     wanted: Cell<bool>,
     removed: Cell<bool>,
     changed: Signal,
@@ -39,11 +50,18 @@ enum State {
 }
 
 impl TcpListening {
-    pub(in crate::io) fn new(name: String, address: String, target: BindTarget) -> TcpListening {
+    pub(in crate::io) fn new(
+        name: String,
+        address: String,
+        target: BindTarget,
+        tls: Option<Arc<Live<ServerConfig>>>,
+    ) -> TcpListening {
         TcpListening {
             name,
             address,
             target,
+            tls,
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_AT_ONCE)),
             wanted: Cell::new(false),
             removed: Cell::new(false),
             changed: Signal::default(),
@@ -63,9 +81,9 @@ impl TcpListening {
         self.want(false);
     }
 
-    /// Whether the port is open.
+    /// Whether the port is open, or a client that came through it has not been handed to the core yet.
     pub(in crate::io) fn is_open(&self) -> bool {
-        matches!(*self.state.borrow(), State::Listening(_))
+        matches!(*self.state.borrow(), State::Listening(_)) || self.handshakes.available_permits() < HANDSHAKES_AT_ONCE
     }
 
     pub(in crate::io) fn status(&self, open_flows: usize) -> ListenerStatus {
@@ -141,32 +159,59 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, id: ListenerId, listening: 
     }
 }
 
-async fn accept_while_wanted(driver: &Rc<Driver>, id: ListenerId, listening: &TcpListening, mut sockets: Sockets) {
+async fn accept_while_wanted(driver: &Rc<Driver>, id: ListenerId, listening: &Rc<TcpListening>, mut sockets: Sockets) {
     while listening.wanted.get() {
+        // More clients than may shake hands at once wait in the backlog.
+        let accept = async {
+            let permit = Arc::clone(&listening.handshakes).acquire_owned().await.ok();
+            (permit, sockets.accept().await)
+        };
         tokio::select! {
             biased;
             () = listening.changed.wait() => {}
-            (stream, peer) = sockets.accept() => accepted(driver, id, stream, peer),
+            (permit, (stream, peer)) = accept => accepted(driver, id, listening, stream, peer, permit),
         }
     }
     while let Some((stream, peer)) = sockets.accept_waiting() {
-        accepted(driver, id, stream, peer);
+        let permit = Arc::clone(&listening.handshakes).try_acquire_owned().ok();
+        accepted(driver, id, listening, stream, peer, permit);
     }
 }
 
-fn accepted(driver: &Rc<Driver>, id: ListenerId, stream: TcpStream, peer: SocketAddr) {
-    if socket::tune(&stream).is_err() {
-        // The client is gone already.
+fn accepted(
+    driver: &Rc<Driver>,
+    id: ListenerId,
+    listening: &Rc<TcpListening>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: Option<OwnedSemaphorePermit>,
+) {
+    let Some(tls) = listening.tls.clone() else {
+        if socket::tune(&stream).is_ok() {
+            begin(driver, id, Transport::plain(stream), peer);
+        }
         return;
-    }
+    };
+    let (driver, listening) = (Rc::clone(driver), Rc::clone(listening));
+    Rc::clone(&driver).spawn(async move {
+        let deadline = Instant::now() + SETUP_LIMIT;
+        if let Some(transport) = secure(&listening.name, peer, stream, Some(&tls), deadline).await {
+            begin(&driver, id, transport, peer);
+        }
+        drop(permit);
+    });
+}
+
+/// The core hears of a client when it can be served.
+fn begin(driver: &Rc<Driver>, id: ListenerId, transport: Transport, peer: SocketAddr) {
     let entered = driver.core(|router, now| {
         let flow = router.accepted(id, peer.to_string(), now)?;
         Some((flow, driver.enter_flow(flow, Service::Listener(id))))
     });
     match entered {
         Some((flow, signal)) => {
-            driver.spawn(flow::run(Rc::clone(driver), flow, stream, signal));
+            driver.spawn(flow::run(Rc::clone(driver), flow, transport, signal));
         }
-        None => socket::reset_on_drop(&stream),
+        None => transport.reset_on_drop(),
     }
 }

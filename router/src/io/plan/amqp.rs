@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use moorline_definition::router_config::{Connector, Listener, Role, RouterMode};
 
-use super::bridges::{port, target_port};
-use super::profiles::uplink_tls;
-use super::{Check, StartProblem};
+use super::Check;
+use super::bridges::{needs_profile, port, target_port};
+use super::profiles::{server_tls, target_tls};
 use crate::core::{ConnRole, ConnectionSpec};
 use crate::io::listen::{AmqpListenPlan, BindTarget};
+use crate::io::target::Target;
+use crate::io::tls::Clients;
 use crate::io::uplink::UplinkPlan;
 
 const DEFAULT_MAX_FRAME_SIZE: u32 = 16_384;
@@ -45,22 +47,15 @@ impl<'a> Check<'a> {
             "" => "127.0.0.1",
             host => host,
         };
-        let profile = connector.ssl_profile.as_deref().filter(|p| !p.is_empty());
-        let tls = match profile {
-            None => None,
-            Some(profile) => {
-                let loaded = self.identity(&entity, profile)?;
-                let verify = connector.verify_hostname.unwrap_or(true);
-                match uplink_tls(&loaded, host, verify) {
-                    Ok(tls) => Some(tls),
-                    Err(source) => return self.fail(StartProblem::Tls { entity, source }),
-                }
-            }
+        let profile = connector.ssl_profile.as_deref();
+        let tls = match target_tls(&self.profiles, &entity, profile, host, connector.verify_hostname) {
+            Ok(tls) => tls,
+            Err(problem) => return self.fail(problem),
         };
+        let external = tls.as_ref().is_some_and(|tls| tls.profile().identity().has_certificate());
         Some(UplinkPlan {
             name: connector.name.clone(),
-            host: host.to_owned(),
-            port: port?,
+            target: Target { host: host.to_owned(), port: port?, tls },
             spec: ConnectionSpec {
                 role: ConnRole::Uplink,
                 label: connector.name.clone(),
@@ -68,9 +63,8 @@ impl<'a> Check<'a> {
                 max_frame_size: connector.max_frame_size.unwrap_or(DEFAULT_MAX_FRAME_SIZE),
                 max_session_frames: connector.max_session_frames.unwrap_or(DEFAULT_MAX_SESSION_FRAMES),
                 idle_timeout: idle_timeout(connector.idle_timeout_seconds),
-                external: tls.as_ref().is_some_and(|tls| tls.files.own.is_some()),
+                external,
             },
-            tls,
         })
     }
 
@@ -102,27 +96,24 @@ impl<'a> Check<'a> {
         let entity = format!("listener {}", listener.name);
         let mechanisms = listener.sasl_mechanisms.as_deref().unwrap_or_default();
         let only_external = mechanisms.split_whitespace().eq(["EXTERNAL"]);
-        let require_client = listener.authenticate_peer == Some(true) || only_external;
+        let clients = match listener.authenticate_peer == Some(true) || only_external {
+            true => Clients::Proven,
+            false => Clients::Known,
+        };
         let profile = listener.ssl_profile.as_deref().filter(|p| !p.is_empty());
         let tls = match profile {
-            None if require_client => {
-                return self.fail(StartProblem::Unsupported {
-                    entity,
-                    what: "clients can prove who they are only with certificates: it needs an sslProfile".to_owned(),
-                });
+            None if clients == Clients::Proven => {
+                return self.fail(needs_profile(entity));
             }
             None => None,
-            Some(profile) => {
-                let loaded = self.identity(&entity, profile)?;
-                match loaded.1.server(require_client) {
-                    Ok(config) => Some(config),
-                    Err(source) => return self.fail(StartProblem::Tls { entity, source }),
-                }
-            }
+            Some(profile) => match server_tls(&self.profiles, &entity, profile, clients, &[]) {
+                Ok(tls) => Some(tls),
+                Err(problem) => return self.fail(problem),
+            },
         };
         let target = BindTarget { host: listener.host.clone().unwrap_or_default(), port: listener.port };
         let role = if listener.role == Role::Edge { ConnRole::Edge } else { ConnRole::Client };
-        if role == ConnRole::Client && !require_client && target.is_wildcard() {
+        if role == ConnRole::Client && clients != Clients::Proven && target.is_wildcard() {
             self.warnings.push(format!(
                 "listener {}: whoever reaches this host can use the network and change this router; \
                  bind it to a loopback address or demand client certificates",

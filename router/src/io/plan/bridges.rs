@@ -2,15 +2,30 @@
 
 use moorline_definition::router_config::{Encapsulation, TcpBridge};
 
+use super::profiles::{server_tls, target_tls};
 use super::{ConnectorPlan, ListenerPlan, StartProblem};
 use crate::core::{self, ConnectorSpec, ListenerSpec};
 use crate::io::listen::BindTarget;
+use crate::io::target::Target;
+use crate::io::tls::{Clients, Profiles};
+
+/// What clients of a service may speak in TLS, as skrouterd offers it and in its order.
+const SERVICE_ALPN: &[&str] = &[];
 
 /// A `tcpListener` as the core and the driver want it.
-pub(in crate::io) fn listener_plan(bridge: &TcpBridge) -> Result<ListenerPlan, StartProblem> {
+pub(in crate::io) fn listener_plan(bridge: &TcpBridge, profiles: &Profiles) -> Result<ListenerPlan, StartProblem> {
     let entity = format!("tcpListener {}", bridge.name);
-    refuse_tls(&entity, bridge)?;
+    let clients = match bridge.authenticate_peer {
+        Some(true) => Clients::Proven,
+        _ => Clients::Anonymous,
+    };
+    let tls = match bridge.ssl_profile.as_deref() {
+        None | Some("") if clients == Clients::Proven => return Err(needs_profile(entity)),
+        None | Some("") => None,
+        Some(profile) => Some(server_tls(profiles, &entity, profile, clients, SERVICE_ALPN)?),
+    };
     Ok(ListenerPlan {
+        tls,
         target: BindTarget { host: bridge.host.clone().unwrap_or_default(), port: port(&entity, &bridge.port)? },
         spec: ListenerSpec {
             name: bridge.name.clone(),
@@ -25,36 +40,30 @@ pub(in crate::io) fn listener_plan(bridge: &TcpBridge) -> Result<ListenerPlan, S
 }
 
 /// A `tcpConnector` as the core and the driver want it.
-pub(in crate::io) fn connector_plan(bridge: &TcpBridge) -> Result<ConnectorPlan, StartProblem> {
+pub(in crate::io) fn connector_plan(bridge: &TcpBridge, profiles: &Profiles) -> Result<ConnectorPlan, StartProblem> {
     let entity = format!("tcpConnector {}", bridge.name);
-    refuse_tls(&entity, bridge)?;
     let host = bridge.host.clone().unwrap_or_default();
     if host.is_empty() {
         return Err(StartProblem::NoHost { entity });
     }
     let port = port(&entity, &bridge.port).and_then(|port| target_port(&entity, port))?;
+    let tls = target_tls(profiles, &entity, bridge.ssl_profile.as_deref(), &host, bridge.verify_hostname)?;
     Ok(ConnectorPlan {
-        port,
         spec: ConnectorSpec {
             name: bridge.name.clone(),
             address: bridge.address.clone(),
-            host,
+            host: host.clone(),
             port: port.to_string(),
         },
+        target: Target { host, port, tls },
     })
 }
 
-/// In clear what was meant to be encrypted: never.
-fn refuse_tls(entity: &str, bridge: &TcpBridge) -> Result<(), StartProblem> {
-    match bridge.ssl_profile.as_deref() {
-        None | Some("") => Ok(()),
-        Some(profile) => Err(StartProblem::Unsupported {
-            entity: entity.to_owned(),
-            what: format!(
-                "the embedded router does not encrypt between itself and clients or servers (sslProfile {profile}); \
-                 remove sslProfile or use skrouterd"
-            ),
-        }),
+/// Nobody may pass unproven where proof was asked for.
+pub(super) fn needs_profile(entity: String) -> StartProblem {
+    StartProblem::Unsupported {
+        entity,
+        what: "clients can prove who they are only with certificates: it needs an sslProfile".to_owned(),
     }
 }
 

@@ -4,23 +4,25 @@ mod amqp;
 mod bridges;
 mod profiles;
 
-use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use moorline_definition::router_config::{RouterConfig, RouterMode};
+use rustls::ServerConfig;
 
 pub(super) use bridges::{connector_plan, listener_plan};
 
 use super::listen::{AmqpListenPlan, BindError, BindTarget, open};
 use super::problem::StartProblem;
-use super::tls::{TlsFiles, TlsIdentity};
+use super::target::Target;
+use super::tls::{Live, Profiles};
 use super::uplink::UplinkPlan;
 use crate::core::{ConnectorSpec, ListenerSpec, Mode, Settings};
 
 /// What the router thread runs. Ports of AMQP listeners are open, those of services are only known to be free.
 pub(super) struct Plan {
     pub(super) settings: Settings,
+    pub(super) profiles: Arc<Profiles>,
     pub(super) uplinks: Vec<UplinkPlan>,
     pub(super) amqp: Vec<AmqpListenPlan>,
     pub(super) listeners: Vec<ListenerPlan>,
@@ -33,12 +35,13 @@ pub(super) struct Plan {
 pub(super) struct ListenerPlan {
     pub(super) spec: ListenerSpec,
     pub(super) target: BindTarget,
+    pub(super) tls: Option<Arc<Live<ServerConfig>>>,
 }
 
 /// A `tcpConnector`, checked.
 pub(super) struct ConnectorPlan {
     pub(super) spec: ConnectorSpec,
-    pub(super) port: u16,
+    pub(super) target: Target,
 }
 
 /// Checks everything; opens ports only when all is well.
@@ -46,9 +49,11 @@ pub(super) fn plan(config: &RouterConfig, version: &str) -> Result<Plan, Vec<Sta
     let mut check = Check::new(config);
     let uplinks = check.uplinks();
     let amqp = check.amqp_listeners();
-    let listeners = check.keep(config.tcp_listeners.iter().map(listener_plan));
-    let connectors = check.keep(config.tcp_connectors.iter().map(connector_plan));
+    let profiles = Arc::clone(&check.profiles);
+    let listeners = check.keep(config.tcp_listeners.iter().map(|bridge| listener_plan(bridge, &profiles)));
+    let connectors = check.keep(config.tcp_connectors.iter().map(|bridge| connector_plan(bridge, &profiles)));
     check.unserved();
+    check.expiry();
     for listener in &listeners {
         let entity = format!("tcpListener {}", listener.spec.name);
         // Held until all are open, so that two entities with one port are found. Dropped with `check`.
@@ -70,6 +75,7 @@ pub(super) fn plan(config: &RouterConfig, version: &str) -> Result<Plan, Vec<Sta
     }
     Ok(Plan {
         settings: settings(config, version),
+        profiles,
         uplinks,
         amqp: opened,
         listeners,
@@ -99,7 +105,7 @@ fn settings(config: &RouterConfig, version: &str) -> Settings {
 /// What was found so far.
 struct Check<'a> {
     config: &'a RouterConfig,
-    identities: HashMap<&'a str, Option<Rc<(TlsFiles, TlsIdentity)>>>,
+    profiles: Arc<Profiles>,
     held: Vec<(SocketAddr, String)>,
     probes: Vec<TcpListener>,
     problems: Vec<StartProblem>,
@@ -110,7 +116,7 @@ impl<'a> Check<'a> {
     fn new(config: &'a RouterConfig) -> Check<'a> {
         Check {
             config,
-            identities: HashMap::new(),
+            profiles: Arc::new(Profiles::new(&config.ssl_profiles)),
             held: Vec::new(),
             probes: Vec::new(),
             problems: Vec::new(),
@@ -120,12 +126,20 @@ impl<'a> Check<'a> {
 
     /// The good ones; the others become problems.
     fn keep<T>(&mut self, results: impl Iterator<Item = Result<T, StartProblem>>) -> Vec<T> {
-        results.filter_map(|result| result.map_err(|problem| self.problems.push(problem)).ok()).collect()
+        results.filter_map(|result| result.map_err(|problem| self.report(problem)).ok()).collect()
     }
 
     fn fail<T>(&mut self, problem: StartProblem) -> Option<T> {
-        self.problems.push(problem);
+        self.report(problem);
         None
+    }
+
+    /// What several entities share, such as a profile, is wrong once.
+    fn report(&mut self, problem: StartProblem) {
+        let words = problem.to_string();
+        if !self.problems.iter().any(|known| known.to_string() == words) {
+            self.problems.push(problem);
+        }
     }
 
     fn unserved(&mut self) {

@@ -1,84 +1,71 @@
 //! Certificates: `sslProfile`.
 
-use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use moorline_definition::router_config::SslProfile;
+use rustls::ServerConfig;
 
 use super::{Check, StartProblem};
 use crate::io::Timestamp;
-use crate::io::tls::{Expected, TlsError, TlsFiles, TlsIdentity};
-use crate::io::uplink::UplinkTls;
+use crate::io::target::TargetTls;
+use crate::io::tls::{Clients, Live, Profile, Profiles, TlsError};
 
 /// Seconds before its end from which a certificate is warned of.
 const EXPIRES_SOON: i64 = 14 * 86_400;
 
-impl<'a> Check<'a> {
-    /// Loads a profile once; what is wrong with it is said once.
-    pub(super) fn identity(&mut self, entity: &str, name: &'a str) -> Option<Rc<(TlsFiles, TlsIdentity)>> {
-        if let Some(known) = self.identities.get(name) {
-            return known.clone();
+/// The profile that an entity names. What is wrong with its files is said of the profile, whoever uses it.
+pub(super) fn profile(profiles: &Profiles, entity: &str, name: &str) -> Result<Arc<Profile>, StartProblem> {
+    profiles.get(name).map_err(|source| {
+        let entity = match source {
+            TlsError::Unknown { .. } => entity.to_owned(),
+            _ => format!("sslProfile {name}"),
+        };
+        StartProblem::Tls { entity, source }
+    })
+}
+
+/// TLS to the server of a connector, when it names a profile.
+pub(super) fn target_tls(
+    profiles: &Profiles,
+    entity: &str,
+    name: Option<&str>,
+    host: &str,
+    verify_hostname: Option<bool>,
+) -> Result<Option<TargetTls>, StartProblem> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    TargetTls::new(profile(profiles, entity, name)?, host, verify_hostname.unwrap_or(true))
+        .map(Some)
+        .map_err(|source| StartProblem::Tls { entity: entity.to_owned(), source })
+}
+
+/// TLS with the clients of a listener.
+pub(super) fn server_tls(
+    profiles: &Profiles,
+    entity: &str,
+    name: &str,
+    clients: Clients,
+    alpn: &'static [&'static str],
+) -> Result<Arc<Live<ServerConfig>>, StartProblem> {
+    Live::server(profile(profiles, entity, name)?, clients, alpn)
+        .map_err(|source| StartProblem::Tls { entity: entity.to_owned(), source })
+}
+
+impl Check<'_> {
+    /// Said early: a certificate that ends takes its connections with it.
+    pub(super) fn expiry(&mut self) {
+        for profile in self.profiles.in_use() {
+            self.warnings.extend(expiry_warning(&profile));
         }
-        let profile = self.config.ssl_profiles.iter().find(|p| p.name == name);
-        let loaded = match profile {
-            None => Err(StartProblem::UnknownProfile { entity: entity.to_owned(), profile: name.to_owned() }),
-            Some(profile) => {
-                load(profile).map_err(|source| StartProblem::Tls { entity: format!("sslProfile {name}"), source })
-            }
-        };
-        let loaded = match loaded {
-            Ok(loaded) => {
-                self.warnings.extend(expiry_warning(name, &loaded.1));
-                Some(Rc::new(loaded))
-            }
-            Err(problem) => self.fail(problem),
-        };
-        self.identities.insert(name, loaded.clone());
-        loaded
     }
 }
 
-/// Said early: a certificate that ends takes the link with it.
-fn expiry_warning(profile: &str, identity: &TlsIdentity) -> Option<String> {
-    let not_after = identity.not_after()?;
+fn expiry_warning(profile: &Profile) -> Option<String> {
+    let not_after = profile.identity().not_after()?;
+    let name = profile.name();
     match not_after.unix() - Timestamp::now().unix() {
-        left if left <= 0 => Some(format!("the certificate of sslProfile {profile} has expired since {not_after}")),
-        left if left < EXPIRES_SOON => Some(format!("the certificate of sslProfile {profile} expires at {not_after}")),
+        left if left <= 0 => Some(format!("the certificate of sslProfile {name} has expired since {not_after}")),
+        left if left < EXPIRES_SOON => Some(format!("the certificate of sslProfile {name} expires at {not_after}")),
         _ => None,
     }
-}
-
-fn load(profile: &SslProfile) -> Result<(TlsFiles, TlsIdentity), TlsError> {
-    let path = |text: &Option<String>| {
-        let text = text.as_deref().filter(|text| !text.is_empty());
-        text.map(PathBuf::from)
-    };
-    let name = &profile.name;
-    let half = |present, absent| TlsError::Half { profile: name.clone(), present, absent };
-    let files = TlsFiles {
-        profile: name.clone(),
-        ca: path(&profile.ca_cert_file).ok_or_else(|| TlsError::NoCa { profile: name.clone() })?,
-        own: match (path(&profile.cert_file), path(&profile.private_key_file)) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            (Some(_), None) => return Err(half("certificate", "private key")),
-            (None, Some(_)) => return Err(half("private key", "certificate")),
-        },
-    };
-    let identity = files.load()?;
-    Ok((files, identity))
-}
-
-pub(super) fn uplink_tls(
-    loaded: &(TlsFiles, TlsIdentity),
-    host: &str,
-    verify_hostname: bool,
-) -> Result<UplinkTls, TlsError> {
-    let (files, identity) = loaded;
-    Ok(UplinkTls {
-        files: files.clone(),
-        expected: Expected::host(host, verify_hostname)?,
-        config: identity.client(verify_hostname)?,
-        not_after: identity.not_after(),
-    })
 }

@@ -44,6 +44,12 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
+    /// There is no such profile.
+    #[error("there is no sslProfile {profile}")]
+    Unknown {
+        /// The name given.
+        profile: String,
+    },
     /// A certificate without a key, or the reverse.
     #[error("the profile {profile} has a {present} but no {absent}")]
     Half {

@@ -1,6 +1,8 @@
 //! PEM files or bytes to a checked identity.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,8 +20,8 @@ use crate::io::Timestamp;
 pub struct TlsFiles {
     /// The profile's name, for messages.
     pub profile: String,
-    /// Certificates that the other side's chain must end in.
-    pub ca: PathBuf,
+    /// Certificates that the other side's chain must end in; a listener that asks no client for one needs none.
+    pub ca: Option<PathBuf>,
     /// Our chain and its key; none for a client without certificate.
     pub own: Option<(PathBuf, PathBuf)>,
 }
@@ -31,6 +33,9 @@ pub struct TlsIdentity {
     pub(super) own: Option<OwnCertificate>,
     ca_origin: String,
 }
+
+/// More than any chain or bundle of authorities that is used for a connection, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 pub(super) struct OwnCertificate {
     pub(super) chain: Vec<CertificateDer<'static>>,
@@ -56,8 +61,10 @@ impl TlsFiles {
     /// # Errors
     /// The first file that cannot be used.
     pub fn load(&self) -> Result<TlsIdentity, TlsError> {
-        let ca = read("CA certificate", &self.ca)?;
-        let mut identity = TlsIdentity::from_named(&self.profile, (&ca, self.ca.display().to_string()))?;
+        let mut identity = TlsIdentity::empty(&self.profile);
+        if let Some(ca) = &self.ca {
+            identity.trust(&read("CA certificate", ca)?, ca.display().to_string())?;
+        }
         if let Some((certificate, key)) = &self.own {
             let chain = read("certificate", certificate)?;
             let private = read("private key", key)?;
@@ -76,7 +83,8 @@ impl TlsIdentity {
     /// # Errors
     /// The first part that cannot be used.
     pub fn from_pem(profile: &str, ca: &[u8], own: Option<(&[u8], &[u8])>) -> Result<TlsIdentity, TlsError> {
-        let mut identity = TlsIdentity::from_named(profile, (ca, format!("ca.crt of {profile}")))?;
+        let mut identity = TlsIdentity::empty(profile);
+        identity.trust(ca, format!("ca.crt of {profile}"))?;
         if let Some((certificate, key)) = own {
             identity.own = Some(OwnCertificate::parse(
                 (certificate, format!("tls.crt of {profile}")),
@@ -98,17 +106,30 @@ impl TlsIdentity {
         self.own.is_some()
     }
 
-    fn from_named(profile: &str, ca: (&[u8], String)) -> Result<TlsIdentity, TlsError> {
-        let (pem, ca_origin) = ca;
-        Ok(TlsIdentity {
-            profile: profile.to_owned(),
-            ca: certificates("CA certificate", pem, &ca_origin)?,
-            own: None,
-            ca_origin,
-        })
+    /// Whether both are made of the same certificates and key.
+    #[must_use]
+    pub fn is_same_as(&self, other: &TlsIdentity) -> bool {
+        let own = |identity: &TlsIdentity| {
+            let own = identity.own.as_ref();
+            own.map(|own| (own.chain.clone(), own.key.secret_der().to_owned()))
+        };
+        self.ca == other.ca && own(self) == own(other)
+    }
+
+    fn empty(profile: &str) -> TlsIdentity {
+        TlsIdentity { profile: profile.to_owned(), ca: Vec::new(), own: None, ca_origin: String::new() }
+    }
+
+    fn trust(&mut self, pem: &[u8], origin: String) -> Result<(), TlsError> {
+        self.ca = certificates("CA certificate", pem, &origin)?;
+        self.ca_origin = origin;
+        Ok(())
     }
 
     pub(super) fn roots(&self) -> Result<Arc<RootCertStore>, TlsError> {
+        if self.ca.is_empty() {
+            return Err(TlsError::NoCa { profile: self.profile.clone() });
+        }
         let mut roots = RootCertStore::empty();
         for certificate in &self.ca {
             roots
@@ -143,7 +164,11 @@ impl OwnCertificate {
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|source| TlsError::Pem {
             what: "private key",
             origin: key_origin.clone(),
-            reason: pem_words(&source),
+            // What is in an encrypted file looks like no key at all.
+            reason: match key_pem.windows(9).any(|word| word == b"ENCRYPTED") {
+                true => "it is encrypted; a router needs it without a password".to_owned(),
+                false => pem_words(&source),
+            },
         })?;
         let not_after = chain
             .first()
@@ -159,7 +184,13 @@ impl OwnCertificate {
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read { what, path: path.to_owned(), source })
+    let problem = |source| TlsError::Read { what, path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)).map_err(problem)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(problem(io::ErrorKind::FileTooLarge.into()));
+    }
+    Ok(bytes)
 }
 
 fn certificates(what: &'static str, pem: &[u8], origin: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -3,6 +3,7 @@
 //! Only what the profile's CA signed is trusted: the system's roots play no part. TLS 1.3 and 1.2.
 
 mod error;
+mod live;
 mod load;
 mod verify;
 mod words;
@@ -16,6 +17,7 @@ use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::ServerName;
 
 pub use error::TlsError;
+pub(in crate::io) use live::{Live, Profile, Profiles};
 pub use load::{TlsFiles, TlsIdentity};
 pub use words::{Refusal, refusal_words};
 
@@ -49,6 +51,17 @@ impl Expected {
     }
 }
 
+/// What a server wants of its clients' certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clients {
+    /// None is asked for.
+    Anonymous,
+    /// One is asked for, and checked when given.
+    Known,
+    /// Who has none of the profile's CA is refused.
+    Proven,
+}
+
 impl TlsIdentity {
     /// A client that trusts this profile's CA and presents its certificate when it has one.
     ///
@@ -60,7 +73,7 @@ impl TlsIdentity {
         let chain = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
             .build()
             .map_err(|source| self.unusable_ca(source))?;
-        let verifier = NetworkServerVerifier::new(chain, verify_hostname);
+        let verifier = NetworkServerVerifier::new(chain, self.ca.clone(), verify_hostname);
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(VERSIONS)
             .map_err(TlsError::Setup)?
@@ -72,32 +85,50 @@ impl TlsIdentity {
                 .map_err(|source| self.unusable_pair(source))?,
             None => builder.with_no_client_auth(),
         };
-        // Uplinks live for days: nothing is gained by tickets, and none stays in memory.
+        // Uplinks live for days, and servers are near: little is gained by tickets, and none stays in memory.
         config.resumption = rustls::client::Resumption::disabled();
         Ok(Arc::new(config))
     }
 
     /// A server with this profile's certificate.
     ///
-    /// `require_client`: clients without a certificate of the CA are refused; else one is asked for, and checked when given.
-    ///
     /// # Errors
     /// When the profile has no certificate, the CA cannot be used, or certificate and key do not belong together.
-    pub fn server(&self, require_client: bool) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn server(&self, clients: Clients) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = provider();
         let own = self.own.as_ref().ok_or_else(|| TlsError::NoCertificate { profile: self.profile.clone() })?;
-        let mut verifier = WebPkiClientVerifier::builder_with_provider(self.roots()?, Arc::clone(&provider));
-        if !require_client {
-            verifier = verifier.allow_unauthenticated();
-        }
-        let verifier = verifier.build().map_err(|source| self.unusable_ca(source))?;
+        let verifier = match clients {
+            Clients::Anonymous => WebPkiClientVerifier::no_client_auth(),
+            Clients::Known | Clients::Proven => {
+                let builder = WebPkiClientVerifier::builder_with_provider(self.roots()?, Arc::clone(&provider));
+                let builder = if clients == Clients::Known { builder.allow_unauthenticated() } else { builder };
+                builder.build().map_err(|source| self.unusable_ca(source))?
+            }
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(VERSIONS)
             .map_err(TlsError::Setup)?
             .with_client_cert_verifier(verifier)
             .with_single_cert(own.chain.clone(), own.key.clone_key())
             .map_err(|source| self.unusable_pair(source))?;
-        config.send_tls13_tickets = 0;
+        // Who resumes a session is not verified again.
+        if clients != Clients::Anonymous {
+            config.send_tls13_tickets = 0;
+        }
         Ok(Arc::new(config))
+    }
+
+    /// Whether all that there is can be used.
+    ///
+    /// # Errors
+    /// What cannot be used, and why.
+    pub fn check(&self) -> Result<(), TlsError> {
+        if !self.ca.is_empty() {
+            self.client(true)?;
+        }
+        if self.own.is_some() {
+            self.server(Clients::Anonymous)?;
+        }
+        Ok(())
     }
 }
