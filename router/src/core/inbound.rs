@@ -147,9 +147,8 @@ impl Router {
                 let Some(reply_to) = head.properties.reply_to.clone() else {
                     return self.doom(conn_id, transfer, FailedState::Released);
                 };
-                let subject = head.properties.subject.clone().unwrap_or_default();
                 let from = (conn_id, transfer.delivery);
-                match self.begin_connector_flow(connector, from, head.encapsulation(), (reply_to, subject), now) {
+                match self.begin_connector_flow(connector, from, &head, reply_to, now) {
                     Some(flow) => self.join_flow(conn_id, transfer, flow, bytes.get(head.body..).unwrap_or_default()),
                     None => self.doom(conn_id, transfer, FailedState::Released),
                 }

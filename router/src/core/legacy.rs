@@ -1,6 +1,6 @@
 //! The body of a legacy TCP stream: data sections, read while they arrive.
 
-use moorline_amqp::message;
+use moorline_amqp::{Value, message};
 
 /// Finds the payload in a body that is cut anywhere. Holds at most one incomplete section head.
 #[derive(Debug, Default)]
@@ -9,8 +9,13 @@ pub(super) struct DataSections {
     left: u32,
     /// Octets of the next section that are not a data section (application properties), to be skipped.
     partial: Vec<u8>,
+    /// What the application properties said, until it is taken: the sender's record of this flow.
+    flow_id: Option<Box<str>>,
     broken: bool,
 }
+
+/// Identities of records are shorter.
+pub(super) const MAX_FLOW_ID: usize = 40;
 
 /// A section in front of the data that is longer than this is nobody's.
 const MAX_SKIPPED: usize = 64 * 1024;
@@ -32,7 +37,10 @@ impl DataSections {
                         self.left = len;
                         bytes = bytes.get(head..).unwrap_or_default();
                     }
-                    Some(Step::Skip(len)) => bytes = bytes.get(len..).unwrap_or_default(),
+                    Some(Step::Skip(len)) => {
+                        self.flow_id = self.flow_id.take().or_else(|| flow_id(bytes));
+                        bytes = bytes.get(len..).unwrap_or_default();
+                    }
                     Some(Step::More) => {
                         self.partial.extend_from_slice(bytes);
                         bytes = &[];
@@ -46,6 +54,11 @@ impl DataSections {
         !self.broken
     }
 
+    /// The record that the sender has of this flow, once.
+    pub(super) fn take_flow_id(&mut self) -> Option<Box<str>> {
+        self.flow_id.take()
+    }
+
     /// Adds bytes to an incomplete section head until it can be read; returns what follows it.
     fn complete_partial<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let before = self.partial.len();
@@ -55,7 +68,10 @@ impl DataSections {
                 self.left = len;
                 head
             }
-            Some(Step::Skip(len)) => len,
+            Some(Step::Skip(len)) => {
+                self.flow_id = self.flow_id.take().or_else(|| flow_id(&self.partial));
+                len
+            }
             Some(Step::More) => {
                 self.broken = self.partial.len() > MAX_SKIPPED;
                 return &[];
@@ -68,6 +84,14 @@ impl DataSections {
         self.partial = Vec::new();
         bytes.get(used.saturating_sub(before)..).unwrap_or_default()
     }
+}
+
+/// The value of `:flowid` in application properties.
+fn flow_id(section: &[u8]) -> Option<Box<str>> {
+    let section = message::section(section).ok()??;
+    let Value::Map(pairs) = Value::decode(&mut { section.value }).ok()? else { return None };
+    let (_, id) = pairs.iter().find(|(key, _)| key.as_str() == Some(":flowid"))?;
+    id.as_str().filter(|id| id.len() <= MAX_FLOW_ID).map(Into::into)
 }
 
 enum Step {
@@ -113,7 +137,6 @@ impl DataHead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moorline_amqp::Value;
 
     fn body() -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -136,6 +159,7 @@ mod tests {
             for piece in body.chunks(size) {
                 assert!(sections.feed(piece, |payload| got.extend_from_slice(payload)));
             }
+            assert_eq!(sections.take_flow_id().as_deref(), Some("a:1"));
             assert_eq!(got, whole, "pieces of {size}");
         }
     }

@@ -24,6 +24,7 @@ mod streams;
 mod table;
 mod types;
 
+pub use flow::FlowSnapshot;
 pub use types::*;
 
 use conn::{Conn, LinkUse, Owner};
@@ -43,6 +44,7 @@ use table::{Dest, Entry, Table};
 /// A listener and whether its port shall be open.
 struct ListenerEntry {
     spec: ListenerSpec,
+    tally: ServiceTally,
     entity: Arc<str>,
     address: Arc<str>,
     listening: bool,
@@ -50,6 +52,7 @@ struct ListenerEntry {
 
 struct ConnectorEntry {
     spec: ConnectorSpec,
+    tally: ServiceTally,
     entity: Arc<str>,
     address: Arc<str>,
 }
@@ -70,9 +73,9 @@ pub struct Router {
     settings: Settings,
     names: Names,
     mesh_id: Option<String>,
-    /// Five characters in front of each flow id.
-    flow_prefix: String,
-    stream_counter: u64,
+    /// Five characters in front of the number of each of our flow records.
+    record_prefix: String,
+    records: u64,
     listeners: SlotMap<ListenerId, ListenerEntry>,
     connectors: SlotMap<ConnectorId, ConnectorEntry>,
     conns: SlotMap<ConnId, Conn>,
@@ -96,8 +99,8 @@ impl Router {
         let mut names = Names::new(settings.seed);
         Router {
             mesh_id: (settings.mode == Mode::Edge).then(|| names.random(15)),
-            flow_prefix: names.random(5),
-            stream_counter: 0,
+            record_prefix: names.random(5),
+            records: 0,
             names,
             settings,
             listeners: SlotMap::with_key(),
@@ -129,7 +132,9 @@ impl Router {
     /// Adds a listener; [`Action::Listen`] follows when its service is reachable.
     pub fn add_listener(&mut self, spec: ListenerSpec) -> ListenerId {
         let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
-        let id = self.listeners.insert(ListenerEntry { spec, entity, address: address.clone(), listening: false });
+        let tally = self.new_tally();
+        let entry = ListenerEntry { spec, tally, entity, address: address.clone(), listening: false };
+        let id = self.listeners.insert(entry);
         self.table.add_listener(&address, id);
         self.address_changed(&address);
         id
@@ -148,7 +153,8 @@ impl Router {
     /// Adds a connector and announces its address.
     pub fn add_connector(&mut self, spec: ConnectorSpec) -> ConnectorId {
         let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
-        let id = self.connectors.insert(ConnectorEntry { spec, entity, address: address.clone() });
+        let tally = self.new_tally();
+        let id = self.connectors.insert(ConnectorEntry { spec, tally, entity, address: address.clone() });
         self.table.add_server(&address, Dest::Local(id));
         self.address_changed(&address);
         id
@@ -427,9 +433,9 @@ impl Router {
         self.begin_listener_flow(listener, peer, now)
     }
 
-    /// The socket of [`Action::Connect`] is connected; `peer` is the address reached.
-    pub fn connected(&mut self, flow: FlowId, peer: String, _now: Instant) {
-        self.flow_connected(flow, peer);
+    /// The socket of [`Action::Connect`] is connected; `peer` is the address reached, `local` our own.
+    pub fn connected(&mut self, flow: FlowId, peer: String, local: String, _now: Instant) {
+        self.flow_connected(flow, peer, local);
     }
 
     /// It could not be connected; the flow is forgotten.
@@ -443,8 +449,8 @@ impl Router {
     }
 
     /// Bytes read from the socket, at most `read_budget`.
-    pub fn handle_data(&mut self, flow: FlowId, data: &[u8], _now: Instant) {
-        self.flow_data(flow, data);
+    pub fn handle_data(&mut self, flow: FlowId, data: &[u8], now: Instant) {
+        self.flow_data(flow, data, now);
     }
 
     /// The socket's peer has shut down its writing half.
@@ -463,8 +469,8 @@ impl Router {
     }
 
     /// `n` of these were written.
-    pub fn handle_written(&mut self, flow: FlowId, n: usize, _now: Instant) {
-        self.flow_written(flow, n);
+    pub fn handle_written(&mut self, flow: FlowId, n: usize, now: Instant) {
+        self.flow_written(flow, n, now);
     }
 
     /// The driver dropped the socket after `close`; emits the [`FlowRecord`].

@@ -1,8 +1,9 @@
 //! What goes into the core and what comes out.
 
+use super::flow::RecordFacts;
 use moorline_amqp::DeliveryState;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What this router is.
 #[derive(Debug, Clone)]
@@ -63,6 +64,15 @@ pub struct ListenerSpec {
     pub encapsulation: Option<Encapsulation>,
     /// `siteId`, goes into the legacy subject.
     pub site_id: String,
+}
+
+/// What became of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceTally {
+    /// Number of its record, see [`Router::new_record`](super::Router::new_record).
+    pub record: u64,
+    /// Connections since it was added.
+    pub opened: u64,
 }
 
 /// A server that we connect to.
@@ -229,8 +239,11 @@ pub struct FlowRecord {
     pub bytes_in: u64,
     /// Bytes written to the socket.
     pub bytes_out: u64,
-    /// From accept (or connect request) to end.
+    /// Accept, or connect request.
+    pub started: Instant,
+    /// From there to the end.
     pub duration: Duration,
     /// `None`: ended well. Else the cause in words.
     pub error: Option<String>,
+    pub(super) facts: RecordFacts,
 }

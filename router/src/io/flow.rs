@@ -37,7 +37,8 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
     match outcome {
         Ok((transport, peer)) => {
             *connector.last_error.borrow_mut() = None;
-            driver.core(|router, now| router.connected(flow, peer.to_string(), now));
+            let local = transport.local_addr().map(|local| local.to_string()).unwrap_or_default();
+            driver.core(|router, now| router.connected(flow, peer.to_string(), local, now));
             run(driver, flow, transport, signal).await;
         }
         Err(failure) => {

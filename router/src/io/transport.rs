@@ -1,6 +1,7 @@
 //! The byte stream under AMQP and under services: TCP, or TLS on TCP. Never blocks; reads and writes in large pieces.
 
 use std::io::{self, BufRead, IoSlice, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -156,6 +157,11 @@ impl Transport {
             }
         }
         Ok(Transport { stream, tls: Some(tls), ahead })
+    }
+
+    /// Our own address; none once the socket is gone.
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
     }
 
     /// Whether the other end proved who it is with a certificate.

@@ -230,7 +230,7 @@ impl World {
                         let socket = Socket { to_send: node.greeting.clone(), ..Socket::default() };
                         node.sockets.insert(flow, socket);
                         node.servers.push(flow);
-                        node.router.connected(flow, "127.0.0.1:5432".into(), now);
+                        node.router.connected(flow, "127.0.0.1:5432".into(), "127.0.0.1:40000".into(), now);
                     } else {
                         node.router.connect_failed(flow, "connection refused".into(), now);
                     }

@@ -1,14 +1,32 @@
 //! How flows begin: an accepted client, a stream for a connector, the first transfer.
 
-use super::{Answer, FailedState, Flow, Intro, Net, Remote, Side, Socket};
+use super::{Answer, FailedState, Flow, Intro, Net, RecordFacts, Remote, Side, Socket};
 use crate::core::conn::{Owner, Waiter};
-use crate::core::head::StreamHead;
+use crate::core::head::{Head, StreamHead};
+use crate::core::legacy::MAX_FLOW_ID;
 use crate::core::route::Origin;
 use crate::core::table::Dest;
 use crate::core::types::{Action, ConnId, ConnectorId, Encapsulation, FlowId, ListenerId, Mode};
 use crate::core::{Local, Router};
-use moorline_amqp::{End, Incoming, LinkId};
+use moorline_amqp::{End, Incoming, LinkId, Value};
 use std::time::Instant;
+
+/// What a stream's head says of the other end, for the records.
+struct FarEnd {
+    /// The record of the flow at the listener's end; in legacy it comes with the body.
+    counterflow: Option<String>,
+    trace: Vec<String>,
+}
+
+impl FarEnd {
+    fn of(head: &Head) -> FarEnd {
+        let counterflow = head.properties.correlation_id.as_ref().and_then(Value::as_str);
+        FarEnd {
+            counterflow: counterflow.filter(|id| id.len() <= MAX_FLOW_ID).map(str::to_owned),
+            trace: head.annotations.as_ref().map(|annotations| annotations.trace.clone()).unwrap_or_default(),
+        }
+    }
+}
 
 impl Router {
     pub(in crate::core) fn begin_listener_flow(
@@ -19,15 +37,20 @@ impl Router {
     ) -> Option<FlowId> {
         let entry = self.listeners.get(listener)?;
         let (address, entity, site) = (entry.address.clone(), entry.entity.clone(), entry.spec.site_id.clone());
-        let wanted = entry.spec.encapsulation;
+        let (wanted, parent) = (entry.spec.encapsulation, entry.tally.record);
         let dest = self.choose(&address, Origin::Socket)?;
-        let mut flow = Flow::new(Side::Listener(listener), entity, address.clone(), peer, now);
+        let record = RecordFacts { number: self.new_record(), parent, ..RecordFacts::default() };
+        let counterflow = self.record_id(record.number);
+        let mut flow = Flow::new(Side::Listener(listener), entity, address.clone(), peer, record, now);
+        if let Some(entry) = self.listeners.get_mut(listener) {
+            entry.tally.opened += 1;
+        }
         self.table.count(&address, dest, 1);
         flow.dest = Some(dest);
         match dest {
             Dest::Local(connector) => {
-                let target = self.connectors.get(connector)?;
-                let other = Flow::new(Side::Connector(connector), target.entity.clone(), address, String::new(), now);
+                let far_end = FarEnd { counterflow: Some(counterflow), trace: Vec::new() };
+                let other = self.connector_flow(connector, far_end, now)?;
                 let other = self.flows.insert(other);
                 flow.net = Net::Local(other);
                 let id = self.flows.insert(flow);
@@ -62,15 +85,15 @@ impl Router {
         &mut self,
         connector: ConnectorId,
         (conn, delivery): (ConnId, Incoming),
-        encapsulation: Encapsulation,
-        (reply_to, subject): (String, String),
+        head: &Head,
+        reply_to: String,
         now: Instant,
     ) -> Option<FlowId> {
-        let entry = self.connectors.get(connector)?;
-        let (entity, address) = (entry.entity.clone(), entry.address.clone());
-        let mut flow = Flow::new(Side::Connector(connector), entity, address.clone(), String::new(), now);
+        let encapsulation = head.encapsulation();
+        let subject = head.properties.subject.clone().unwrap_or_default();
+        let mut flow = self.connector_flow(connector, FarEnd::of(head), now)?;
         let dest = Dest::Local(connector);
-        self.table.count(&address, dest, 1);
+        self.table.count(&flow.address, dest, 1);
         flow.dest = Some(dest);
         let mut remote = Remote::new(conn, encapsulation);
         remote.intro = Some(Intro { to: reply_to, subject, reply_to: None });
@@ -80,6 +103,22 @@ impl Router {
         let id = self.flows.insert(flow);
         self.actions.push_back(Action::Connect { flow: id, connector });
         Some(id)
+    }
+
+    fn connector_flow(&mut self, connector: ConnectorId, far_end: FarEnd, now: Instant) -> Option<Flow> {
+        let number = self.new_record();
+        let entry = self.connectors.get_mut(connector)?;
+        entry.tally.opened += 1;
+        let trace = if far_end.trace.is_empty() { "Local".to_owned() } else { far_end.trace.join("|") };
+        let record = RecordFacts {
+            number,
+            parent: entry.tally.record,
+            counterflow: far_end.counterflow.map(String::into_boxed_str),
+            trace: Some(trace.into_boxed_str()),
+            ..RecordFacts::default()
+        };
+        let (entity, address) = (entry.entity.clone(), entry.address.clone());
+        Some(Flow::new(Side::Connector(connector), entity, address, String::new(), record, now))
     }
 
     /// The answer to one of our listeners' streams has begun.
@@ -102,9 +141,10 @@ impl Router {
         Answer::Taken
     }
 
-    pub(in crate::core) fn flow_connected(&mut self, id: FlowId, peer: String) {
+    pub(in crate::core) fn flow_connected(&mut self, id: FlowId, peer: String, local: String) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.peer = peer;
+        flow.record.local = local;
         flow.socket = Socket::Open;
         match &flow.net {
             Net::Remote(remote) => {
@@ -136,15 +176,16 @@ impl Router {
         let mut bytes = Vec::with_capacity(256);
         let mesh = self.mesh_id.as_deref().filter(|_| self.settings.mode == Mode::Edge);
         let ingress = (self.settings.mode == Mode::Hub).then(|| self.node_id());
+        let Some(number) = self.flows.get(id).map(|flow| flow.record.number) else { return false };
+        let flow_id = self.record_id(number);
         let Some(flow) = self.flows.get_mut(id) else { return false };
         let Some(remote) = flow.remote() else { return false };
         let Some(intro) = remote.intro.take() else { return false };
-        self.stream_counter += 1;
         let head = StreamHead {
             to: &intro.to,
             reply_to: intro.reply_to.as_deref(),
             subject: &intro.subject,
-            flow_id: &format!("{}:{}", self.flow_prefix, self.stream_counter),
+            flow_id: &flow_id,
             mesh,
             ingress,
         };

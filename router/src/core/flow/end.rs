@@ -97,8 +97,10 @@ impl Router {
             peer: flow.peer,
             bytes_in: flow.bytes_in,
             bytes_out: flow.bytes_out,
+            started: flow.started,
             duration: now.saturating_duration_since(flow.started),
             error: flow.error,
+            facts: flow.record,
         })));
     }
 }

@@ -2,8 +2,12 @@
 
 mod begin;
 mod end;
+mod inspect;
 mod receive;
 mod send;
+
+pub use inspect::FlowSnapshot;
+pub(in crate::core) use inspect::RecordFacts;
 
 use super::legacy::DataSections;
 use super::queue::ByteQueue;
@@ -75,6 +79,7 @@ pub(in crate::core) struct Flow {
     entity: Arc<str>,
     address: Arc<str>,
     peer: String,
+    record: RecordFacts,
     started: Instant,
     socket: Socket,
     net: Net,
@@ -158,12 +163,20 @@ impl Remote {
 }
 
 impl Flow {
-    pub(in crate::core) fn new(side: Side, entity: Arc<str>, address: Arc<str>, peer: String, now: Instant) -> Flow {
+    pub(in crate::core) fn new(
+        side: Side,
+        entity: Arc<str>,
+        address: Arc<str>,
+        peer: String,
+        record: RecordFacts,
+        now: Instant,
+    ) -> Flow {
         Flow {
             side,
             entity,
             address,
             peer,
+            record,
             started: now,
             socket: if matches!(side, Side::Listener(_)) { Socket::Open } else { Socket::Connecting },
             net: Net::Cut,

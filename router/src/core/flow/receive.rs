@@ -4,6 +4,7 @@ use super::{FailedState, Flow, LOCAL_WINDOW, Net, QUEUE_LIMIT, Side};
 use crate::core::Router;
 use crate::core::types::{Encapsulation, FlowId};
 use moorline_amqp::DeliveryState;
+use std::time::Instant;
 
 impl Router {
     /// Payload of the peer's stream.
@@ -20,6 +21,9 @@ impl Router {
                         "the peer sent a malformed legacy body".to_owned(),
                         FailedState::Rejected,
                     );
+                }
+                if let (Some(id), Side::Connector(_)) = (remote.sections.take_flow_id(), flow.side) {
+                    flow.record.counterflow = Some(id);
                 }
             }
         }
@@ -69,10 +73,13 @@ impl Router {
         self.close_if_over(id);
     }
 
-    pub(in crate::core) fn flow_written(&mut self, id: FlowId, n: usize) {
+    pub(in crate::core) fn flow_written(&mut self, id: FlowId, n: usize, now: Instant) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let before = flow.write.len();
         flow.write.consume(n);
+        if flow.bytes_out == 0 {
+            flow.first_written(now);
+        }
         flow.bytes_out += n as u64;
         let (left, bytes_out, ended) = (flow.write.len(), flow.bytes_out, flow.write_ended);
         match &mut flow.net {

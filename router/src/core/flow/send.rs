@@ -6,6 +6,7 @@ use crate::core::conn::Waiter;
 use crate::core::legacy::DataHead;
 use crate::core::types::{CloseKind, Encapsulation, FlowId, FlowIo};
 use moorline_amqp::End;
+use std::time::Instant;
 
 impl Router {
     pub(in crate::core) fn flow_io_now(&mut self, id: FlowId) -> FlowIo {
@@ -48,8 +49,11 @@ impl Router {
         }
     }
 
-    pub(in crate::core) fn flow_data(&mut self, id: FlowId, data: &[u8]) {
+    pub(in crate::core) fn flow_data(&mut self, id: FlowId, data: &[u8], now: Instant) {
         let Some(flow) = self.flows.get_mut(id) else { return };
+        if flow.bytes_in == 0 {
+            flow.first_read(now);
+        }
         flow.bytes_in += data.len() as u64;
         match &mut flow.net {
             Net::Cut => {}
