@@ -11,6 +11,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::failure::{Blame, Failure};
+use crate::host;
 use crate::output::{self, say};
 use crate::signals::Endings;
 
@@ -24,7 +25,14 @@ pub(crate) trait Narrator {
 
 /// Runs the router until a signal ends it; then lets open connections finish for `drain` at most. A second signal ends
 /// it at once.
-pub(crate) fn run(config: &RouterConfig, narrator: &mut impl Narrator, drain: Duration) -> Result<(), Failure> {
+///
+/// `site` is where the network's console shows it.
+pub(crate) fn run(
+    config: &RouterConfig,
+    site: Option<String>,
+    narrator: &mut impl Narrator,
+    drain: Duration,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -33,7 +41,8 @@ pub(crate) fn run(config: &RouterConfig, narrator: &mut impl Narrator, drain: Du
     runtime.block_on(async {
         // Before the router, so that no signal finds the default action once it runs.
         let mut endings = Endings::catch().context("signals cannot be caught").or_runtime()?;
-        let options = StartOptions { version: env!("CARGO_PKG_VERSION").to_owned() };
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let options = StartOptions { version, site, host_name: Some(host::name()) };
         let router = start(config, options).map_err(not_started)?;
         let mut events = router.events();
         let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;

@@ -17,6 +17,13 @@ pub(crate) fn name() -> String {
     if plain.is_empty() { "localhost".to_owned() } else { plain }
 }
 
+/// The site that a router of this process belongs to: as the environment says, as the network's own router has it, else
+/// as `otherwise` has it.
+pub(crate) fn site(otherwise: impl FnOnce() -> String) -> Option<String> {
+    let said = std::env::var("SKUPPER_SITE_ID").ok().filter(|site| !site.is_empty());
+    Some(said.unwrap_or_else(otherwise)).filter(|site| !site.is_empty())
+}
+
 /// A random identity (UUID version 4).
 pub(crate) fn new_id() -> String {
     uuid::Uuid::new_v4().to_string()

@@ -48,7 +48,8 @@ impl Arguments {
         });
         let config = self.read()?;
         let mut narrator = RouterNarrator(&config);
-        embedded::run(&config, &mut narrator, Duration::from_secs(self.drain_timeout.into()))
+        let site = host::site(|| config.router.site().id);
+        embedded::run(&config, site, &mut narrator, Duration::from_secs(self.drain_timeout.into()))
     }
 
     fn read(&self) -> Result<RouterConfig, Failure> {

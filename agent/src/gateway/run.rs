@@ -90,12 +90,14 @@ impl Arguments {
             Some(_) => directory.lasting_site_id()?,
             None => host::new_id(),
         };
+        // Consoles make a site of three such parts, and call it as the second says.
+        let site = host::site(|| format!("gateway_{}_{site_id}", definition.name.as_str().replace('_', "-")));
         let config = self.router_config(definition, &token, &directory, site_id)?;
         directory.write(&config, &token.credentials)?;
 
         let served = as_served(config, definition, &file)?;
         let mut narrator = GatewayNarrator::new(definition.name.as_str(), &served);
-        embedded::run(&served, &mut narrator, Duration::from_secs(self.drain_timeout.into()))
+        embedded::run(&served, site, &mut narrator, Duration::from_secs(self.drain_timeout.into()))
     }
 
     /// What either router would run.

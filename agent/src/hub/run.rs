@@ -87,7 +87,12 @@ impl Arguments {
         let config = router_config(&directory, &site);
         files::write_secret(&self.config_file(&directory)?, config.to_json().as_bytes()).or_runtime()?;
         let mut narrator = HubNarrator::new(&site, self.state_dir.as_deref());
-        let ended = embedded::run(&config, &mut narrator, Duration::from_secs(self.drain_timeout.into()));
+        let ended = embedded::run(
+            &config,
+            host::site(|| config.router.site().id),
+            &mut narrator,
+            Duration::from_secs(self.drain_timeout.into()),
+        );
         drop(lock);
         ended
     }

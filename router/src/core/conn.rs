@@ -12,6 +12,8 @@ use std::time::Instant;
 
 /// Credit on links that carry streams and messages, as the routers give.
 pub(super) const LINK_CREDIT: u32 = 250;
+/// The property of an open that names the record of a port.
+const ACCESS_ID: &str = "qd.access-id";
 /// The capability that lets a peer open a link for each stream.
 const STREAMING_LINKS: &str = "qd.streaming-links";
 /// Output of one connection that may wait before flows must: some milliseconds at full speed.
@@ -24,6 +26,8 @@ pub(super) struct Conn {
     pub(super) closed: Option<Closed>,
     pub(super) container: String,
     pub(super) version: Option<String>,
+    /// What it calls the record of its port that we are linked to.
+    pub(super) access: Option<String>,
     /// The same edge has connected again: this one is asked last, for it may only look alive.
     pub(super) superseded: bool,
     /// The peer takes streams on links of their own.
@@ -157,6 +161,7 @@ impl Conn {
             closed: None,
             container: String::new(),
             version: None,
+            access: None,
             superseded: false,
             streaming: false,
             mesh: None,
@@ -183,11 +188,12 @@ impl Conn {
         self.container = open.container_id.clone();
         // A client's links are its own affair.
         self.streaming = self.is_router() && open.offered_capabilities.iter().any(|c| c == STREAMING_LINKS);
-        self.version = open
-            .properties
-            .iter()
-            .find(|(key, _)| key.as_str() == Some("version"))
-            .and_then(|(_, value)| value.as_str().map(str::to_owned));
+        let property = |name: &str| {
+            let found = open.properties.iter().find(|(key, _)| key.as_str() == Some(name));
+            found.and_then(|(_, value)| value.as_str()).map(str::to_owned)
+        };
+        self.version = property("version");
+        self.access = property(ACCESS_ID);
     }
 
     /// Forgets one who waits for a link, and has died.

@@ -219,7 +219,7 @@ pub enum Report {
         cause: String,
     },
     /// A flow ended: the access log's line.
-    FlowEnded(FlowRecord),
+    FlowEnded(Box<FlowRecord>),
     /// Something a person should know (a mismatch of encapsulations, a link refused by the network...).
     Warning(String),
 }

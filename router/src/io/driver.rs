@@ -13,8 +13,10 @@ use super::listen::TcpListening;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals, UplinkBoard};
 use super::target::Target;
+use super::vanflow;
 use super::{Event, Timestamp, access, flow};
 use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, ListenerId, Report, Router};
+use crate::vanflow::Recorder;
 
 /// One system call reads at most this much.
 const WIRE_BUFFER: usize = 128 * 1024;
@@ -68,6 +70,7 @@ pub(super) struct ConnectorEntry {
     pub(super) address: String,
     pub(super) target: Target,
     pub(super) last_error: RefCell<Option<String>>,
+    pub(super) added: Timestamp,
 }
 
 /// The state of the router thread.
@@ -80,6 +83,7 @@ pub(super) struct Driver {
     pub(super) connectors: RefCell<SecondaryMap<ConnectorId, Rc<ConnectorEntry>>>,
     endpoints: RefCell<SecondaryMap<EndpointId, Rc<Signal>>>,
     pub(super) uplinks: UplinkBoard,
+    pub(super) recorder: RefCell<Recorder>,
     pub(super) totals: Totals,
     pub(super) draining: Cell<bool>,
     /// A task has panicked.
@@ -90,6 +94,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(router: Router, uplinks: UplinkBoard, events: broadcast::Sender<Event>) -> Rc<Driver> {
         Rc::new(Driver {
+            recorder: RefCell::new(vanflow::recorder(&router)),
             router: RefCell::new(router),
             buffers: RefCell::new(Buffers {
                 wire: vec![0; WIRE_BUFFER].into_boxed_slice(),
@@ -209,7 +214,10 @@ impl Driver {
             }
             // The connection's own task tells, with what happens next.
             Report::ConnectionDown { .. } => {}
-            Report::FlowEnded(record) => access::log(&record),
+            Report::FlowEnded(record) => {
+                access::log(&record);
+                self.record_end(&record.snapshot());
+            }
             Report::Warning(text) => {
                 tracing::warn!("{text}");
                 self.tell(Event::Warning { text });

@@ -29,6 +29,7 @@ mod timestamp;
 pub mod tls;
 mod transport;
 mod uplink;
+mod vanflow;
 
 pub use drain::Drained;
 pub use event::Event;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::Timestamp;
 use super::driver::{ConnectorEntry, Driver, Owner, Service};
 use super::listen::{TcpListening, serve_tcp};
 use super::plan::{ConnectorPlan, ListenerPlan};
@@ -63,6 +64,7 @@ impl Driver {
             address: plan.spec.address.clone(),
             target: plan.target,
             last_error: None.into(),
+            added: Timestamp::now(),
         });
         self.core(|router, _| {
             let id = router.add_connector(plan.spec);

@@ -21,11 +21,15 @@ const EVENTS: usize = 256;
 pub struct StartOptions {
     /// Product version that the network sees.
     pub version: String,
+    /// Identity of the site that this router belongs to, for the network's console; it shows no router without one.
+    pub site: Option<String>,
+    /// This host's name, for the same.
+    pub host_name: Option<String>,
 }
 
 impl Default for StartOptions {
     fn default() -> StartOptions {
-        StartOptions { version: env!("CARGO_PKG_VERSION").to_owned() }
+        StartOptions { version: env!("CARGO_PKG_VERSION").to_owned(), site: None, host_name: None }
     }
 }
 
@@ -36,7 +40,7 @@ impl Default for StartOptions {
 /// # Errors
 /// All problems of the configuration at once; nothing runs then.
 pub fn start(config: &RouterConfig, options: StartOptions) -> Result<RouterHandle, StartError> {
-    let plan = plan(config, &options.version).map_err(StartError::Problems)?;
+    let plan = plan(config, options).map_err(StartError::Problems)?;
     let profiles = Arc::clone(&plan.profiles);
     let (command_sender, commands) = mpsc::channel(COMMANDS);
     let (events, _) = broadcast::channel(EVENTS);

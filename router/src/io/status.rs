@@ -46,6 +46,8 @@ pub struct UplinkStatus {
     pub last_error: Option<String>,
     /// Attempts since it was last up.
     pub attempts: u64,
+    /// How often it was lost since the start.
+    pub losses: u64,
     /// When our certificate expires.
     pub certificate_not_after: Option<Timestamp>,
 }
@@ -224,6 +226,7 @@ impl UplinkBoard {
     pub(super) fn down(&self, index: usize, cause: &str) {
         for (at, uplink) in self.0.borrow_mut().iter_mut().enumerate() {
             if at == index {
+                uplink.losses += u64::from(uplink.state == UplinkState::Up);
                 uplink.last_error = Some(cause.to_owned());
                 uplink.peer = None;
             }

@@ -18,6 +18,7 @@ use super::plan::{ListenerPlan, Plan};
 use super::problem::{ServiceError, StartProblem};
 use super::status::{UplinkBoard, UplinkState, UplinkStatus};
 use super::uplink::{self, UplinkPlan};
+use super::vanflow::Telling;
 use crate::core::{Router, Settings};
 
 /// Names are resolved on helper threads; more than this many wait in line.
@@ -84,6 +85,8 @@ impl RouterThread {
         let settings = plan.settings;
         let board = UplinkBoard::new(plan.uplinks.iter().map(first_status).collect());
         let driver = Driver::new(Router::new(settings.clone()), board, events);
+        let telling = Telling::new(&driver, plan.facts, &plan.uplinks);
+        driver.spawn(telling.run(Rc::clone(&driver)));
         for text in plan.warnings {
             tracing::warn!("{text}");
         }
@@ -209,6 +212,7 @@ fn first_status(plan: &UplinkPlan) -> UplinkStatus {
         peer: None,
         last_error: None,
         attempts: 0,
+        losses: 0,
         certificate_not_after: plan.certificate_not_after(),
     }
 }

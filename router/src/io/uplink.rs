@@ -21,6 +21,8 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct UplinkPlan {
     pub(super) name: String,
     pub(super) target: Target,
+    /// What the network reckons its use at.
+    pub(super) cost: u64,
     pub(super) spec: ConnectionSpec,
 }
 

@@ -166,7 +166,9 @@ impl World {
 
     pub(crate) fn records(&self, node: usize) -> Vec<&FlowRecord> {
         let reports = self.nodes[node].reports.iter();
-        reports.filter_map(|report| if let Report::FlowEnded(record) = report { Some(record) } else { None }).collect()
+        reports
+            .filter_map(|report| if let Report::FlowEnded(record) = report { Some(&**record) } else { None })
+            .collect()
     }
 
     /// Runs until nothing moves.

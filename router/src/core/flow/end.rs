@@ -90,7 +90,7 @@ impl Router {
         if let Some(dest) = flow.dest {
             self.table.count(&flow.address, dest, -1);
         }
-        self.actions.push_back(Action::Report(Report::FlowEnded(FlowRecord {
+        self.actions.push_back(Action::Report(Report::FlowEnded(Box::new(FlowRecord {
             address: flow.address.to_string(),
             entity: flow.entity.to_string(),
             listener: matches!(flow.side, Side::Listener(_)),
@@ -101,6 +101,6 @@ impl Router {
             duration: now.saturating_duration_since(flow.started),
             error: flow.error,
             facts: flow.record,
-        })));
+        }))));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Flow, Net, Side};
 use crate::core::Router;
-use crate::core::types::{ConnectorId, Encapsulation, FlowRecord, ListenerId, ServiceTally};
+use crate::core::types::{ConnId, ConnectorId, Encapsulation, FlowRecord, ListenerId, ServiceTally};
 use std::time::{Duration, Instant};
 
 /// What a flow record says beyond the traffic.
@@ -145,6 +145,11 @@ impl Router {
 
     pub(in crate::core) fn new_tally(&mut self) -> ServiceTally {
         ServiceTally { record: self.new_record(), opened: 0 }
+    }
+
+    /// What the peer calls the record of its port that this connection uses.
+    pub fn peer_access(&self, conn: ConnId) -> Option<&str> {
+        self.conns.get(conn)?.access.as_deref()
     }
 
     /// All flows that are open, in no order.

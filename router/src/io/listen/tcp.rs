@@ -20,7 +20,7 @@ use crate::io::signal::Signal;
 use crate::io::status::{ListenerState, ListenerStatus};
 use crate::io::tls::Live;
 use crate::io::transport::Transport;
-use crate::io::{Event, flow, socket};
+use crate::io::{Event, Timestamp, flow, socket};
 
 /// Wait before a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -36,6 +36,7 @@ pub(in crate::io) struct TcpListening {
     tls: Option<Arc<Live<ServerConfig>>>,
     /// Clients whose TLS handshake goes on.
     handshakes: Arc<Semaphore>,
+    pub(in crate::io) added: Timestamp,
     wanted: Cell<bool>,
     removed: Cell<bool>,
     changed: Signal,
@@ -62,6 +63,7 @@ impl TcpListening {
             target,
             tls,
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_AT_ONCE)),
+            added: Timestamp::now(),
             wanted: Cell::new(false),
             removed: Cell::new(false),
             changed: Signal::default(),

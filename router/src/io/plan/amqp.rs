@@ -65,6 +65,7 @@ impl<'a> Check<'a> {
                 idle_timeout: idle_timeout(connector.idle_timeout_seconds),
                 external,
             },
+            cost: connector.cost.and_then(|cost| u64::try_from(cost).ok()).unwrap_or(1),
         })
     }
 

@@ -6,6 +6,7 @@ mod profiles;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Instant;
 
 use moorline_definition::router_config::{RouterConfig, RouterMode};
 use rustls::ServerConfig;
@@ -14,15 +15,20 @@ pub(super) use bridges::{connector_plan, listener_plan};
 
 use super::listen::{AmqpListenPlan, BindError, BindTarget, open};
 use super::problem::StartProblem;
+use super::start::StartOptions;
 use super::target::Target;
 use super::tls::{Live, Profiles};
 use super::uplink::UplinkPlan;
+use super::vanflow::moment;
 use crate::core::{ConnectorSpec, ListenerSpec, Mode, Settings};
+use crate::vanflow::RouterFacts;
 
 /// What the router thread runs. Ports of AMQP listeners are open, those of services are only known to be free.
 pub(super) struct Plan {
     pub(super) settings: Settings,
     pub(super) profiles: Arc<Profiles>,
+    /// What this router's record says.
+    pub(super) facts: RouterFacts,
     pub(super) uplinks: Vec<UplinkPlan>,
     pub(super) amqp: Vec<AmqpListenPlan>,
     pub(super) listeners: Vec<ListenerPlan>,
@@ -45,7 +51,7 @@ pub(super) struct ConnectorPlan {
 }
 
 /// Checks everything; opens ports only when all is well.
-pub(super) fn plan(config: &RouterConfig, version: &str) -> Result<Plan, Vec<StartProblem>> {
+pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan, Vec<StartProblem>> {
     let mut check = Check::new(config);
     let uplinks = check.uplinks();
     let amqp = check.amqp_listeners();
@@ -74,7 +80,8 @@ pub(super) fn plan(config: &RouterConfig, version: &str) -> Result<Plan, Vec<Sta
         return Err(check.problems);
     }
     Ok(Plan {
-        settings: settings(config, version),
+        settings: settings(config, &options.version),
+        facts: facts(config, options),
         profiles,
         uplinks,
         amqp: opened,
@@ -99,6 +106,20 @@ fn settings(config: &RouterConfig, version: &str) -> Settings {
             .filter(|address| address.distribution == "multicast")
             .map(|address| address.prefix.clone())
             .collect(),
+    }
+}
+
+fn facts(config: &RouterConfig, options: StartOptions) -> RouterFacts {
+    RouterFacts {
+        id: config.router.id.clone(),
+        mode: match config.router.mode {
+            RouterMode::Edge => "edge",
+            RouterMode::Interior => "interior",
+        },
+        site: options.site,
+        host_name: options.host_name,
+        version: options.version,
+        started: moment(Instant::now()).micros,
     }
 }
 

@@ -1,0 +1,222 @@
+//! The task that tells collectors what this router knows: it looks at what there is once a second, while somebody
+//! listens.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use moorline_amqp::{DeliveryState, End};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::driver::{Driver, Owner};
+use super::uplink::UplinkPlan;
+use super::{Timestamp, UplinkState};
+use crate::core::{EndpointEvent, EndpointId, FlowSnapshot, Router};
+use crate::vanflow::{BEACONS, Dialect, Kind, Link, Moment, Recorder, Round, RouterFacts, Service};
+
+/// Between two looks at what there is.
+const ROUND: Duration = Duration::from_secs(1);
+/// Rounds between heartbeats, and between beacons.
+const HEARTBEAT: u64 = 2;
+const BEACON: u64 = 10;
+
+/// A configured uplink, as its record says it.
+struct LinkFacts {
+    number: u64,
+    tls: bool,
+    cost: u64,
+}
+
+/// What the task needs of the plan; the rest it sees while it runs.
+pub(super) struct Telling {
+    facts: RouterFacts,
+    links: Vec<LinkFacts>,
+}
+
+impl Telling {
+    pub(super) fn new(driver: &Rc<Driver>, facts: RouterFacts, uplinks: &[UplinkPlan]) -> Telling {
+        let link = |plan: &UplinkPlan| LinkFacts {
+            number: driver.core(|router, _| router.new_record()),
+            tls: plan.target.tls.is_some(),
+            cost: plan.cost,
+        };
+        Telling { facts, links: uplinks.iter().map(link).collect() }
+    }
+
+    /// Runs as long as the router.
+    pub(super) async fn run(self, driver: Rc<Driver>) {
+        let (endpoint, signal) = driver.add_endpoint();
+        let source = driver.recorder.borrow().source().clone();
+        driver.core(|router, _| {
+            for address in [BEACONS, &source.events, &source.flows] {
+                router.produce(endpoint, address);
+            }
+            for address in [&source.direct, &source.additions] {
+                router.subscribe(endpoint, address);
+            }
+        });
+        let mut rounds = interval(ROUND);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut count = 0;
+        loop {
+            let (sought, heard) = {
+                let recorder = driver.recorder.borrow();
+                (recorder.is_sought(), recorder.is_heard())
+            };
+            tokio::select! {
+                biased;
+                () = signal.wait() => {
+                    if listen(&driver, endpoint) {
+                        // A new listener is told at once who is here.
+                        count = 0;
+                        rounds.reset_immediately();
+                    }
+                }
+                _ = rounds.tick(), if sought || heard => {
+                    self.tell(&driver, endpoint, count);
+                    count += 1;
+                }
+            }
+        }
+    }
+
+    fn tell(&self, driver: &Rc<Driver>, endpoint: EndpointId, count: u64) {
+        driver.core(|router, now| {
+            let mut recorder = driver.recorder.borrow_mut();
+            let moment = moment(now);
+            if recorder.is_sought() && count.is_multiple_of(BEACON) {
+                router.send_message(endpoint, BEACONS, &recorder.beacon(), Some(End::LastSettled));
+            }
+            if recorder.is_watched() && count.is_multiple_of(HEARTBEAT) {
+                let heartbeat = recorder.heartbeat(moment.micros);
+                router.send_message(endpoint, &recorder.source().events, &heartbeat, Some(End::LastSettled));
+            }
+            if recorder.is_heard() {
+                let mut round = recorder.round(dialect(driver), moment);
+                self.describe(driver, router, &mut round);
+                round.end();
+                recorder.flush(moment.micros, |to, bytes| {
+                    router.send_message(endpoint, to, &bytes, Some(End::LastSettled));
+                });
+            }
+        });
+    }
+
+    fn describe(&self, driver: &Driver, router: &Router, round: &mut Round<'_>) {
+        round.router(&self.facts);
+        for (id, listening) in &*driver.listeners.borrow() {
+            if let Some(tally) = router.listener_tally(id) {
+                round.service(&Service {
+                    number: tally.record,
+                    kind: Kind::Listener,
+                    name: &listening.name,
+                    address: &listening.address,
+                    protocol: "tcp",
+                    host: &listening.target.host,
+                    port: listening.target.port,
+                    started: micros(listening.added),
+                    opened: tally.opened,
+                });
+            }
+        }
+        for (id, connector) in &*driver.connectors.borrow() {
+            if let Some(tally) = router.connector_tally(id) {
+                round.service(&Service {
+                    number: tally.record,
+                    kind: Kind::Connector,
+                    name: &connector.name,
+                    address: &connector.address,
+                    protocol: "tcp",
+                    host: &connector.target.host,
+                    port: connector.target.port,
+                    started: micros(connector.added),
+                    opened: tally.opened,
+                });
+            }
+        }
+        for (index, (uplink, facts)) in driver.uplinks.status().iter().zip(&self.links).enumerate() {
+            let up = uplink.state == UplinkState::Up;
+            let peer = uplink.peer.as_ref().filter(|_| up);
+            round.link(&Link {
+                number: facts.number,
+                name: &uplink.name,
+                peer: peer.map(|peer| &*peer.container),
+                access: uplink_access(driver, router, index).as_deref(),
+                port: uplink.port,
+                tls: facts.tls,
+                cost: facts.cost,
+                since: micros(uplink.since),
+                losses: uplink.losses,
+            });
+        }
+        router.flows().for_each(|flow| round.flow(&flow));
+    }
+}
+
+/// Hears what has happened; true when somebody has begun to listen.
+fn listen(driver: &Rc<Driver>, endpoint: EndpointId) -> bool {
+    let mut new = false;
+    driver.core(|router, _| {
+        let mut recorder = driver.recorder.borrow_mut();
+        while let Some(event) = router.poll_endpoint(endpoint) {
+            match event {
+                EndpointEvent::Reachable { address, reachable } => {
+                    recorder.reachable(&address, reachable);
+                    new |= reachable;
+                }
+                EndpointEvent::Arrived { message, address } => {
+                    // Both kinds of messages to us are whole and small; a larger one is not for us.
+                    let state = match router.message_input(message) {
+                        Some((bytes, true)) => {
+                            recorder.message(&address, bytes);
+                            DeliveryState::Accepted
+                        }
+                        _ => DeliveryState::Rejected(None),
+                    };
+                    router.settle_message(message, state);
+                }
+                EndpointEvent::Input(_)
+                | EndpointEvent::Aborted(_)
+                | EndpointEvent::Room(_)
+                | EndpointEvent::Outcome { .. } => {}
+            }
+        }
+    });
+    new
+}
+
+impl Driver {
+    /// Writes a flow's end down, if somebody listens.
+    pub(super) fn record_end(&self, flow: &FlowSnapshot<'_>) {
+        let mut recorder = self.recorder.borrow_mut();
+        if recorder.is_heard() {
+            recorder.flow_ended(flow, moment(Instant::now()));
+        }
+    }
+}
+
+/// A book-keeper for this router.
+pub(super) fn recorder(router: &Router) -> Recorder {
+    Recorder::new(router.record_prefix())
+}
+
+fn dialect(driver: &Driver) -> Dialect {
+    let connections = driver.connections.borrow();
+    let routers = connections.values().filter(|entry| !matches!(entry.owner, Owner::Client(_)));
+    Dialect::of(routers.filter_map(|entry| entry.peer.as_ref()?.version.as_deref()))
+}
+
+fn uplink_access(driver: &Driver, router: &Router, index: usize) -> Option<String> {
+    let connections = driver.connections.borrow();
+    let (conn, _) = connections.iter().find(|(_, entry)| matches!(entry.owner, Owner::Uplink(at) if at == index))?;
+    router.peer_access(conn).map(str::to_owned)
+}
+
+/// Now, on both clocks.
+pub(super) fn moment(now: Instant) -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Moment { now, micros: u64::try_from(since.as_micros()).unwrap_or(u64::MAX) }
+}
+
+fn micros(at: Timestamp) -> u64 {
+    u64::try_from(at.unix()).unwrap_or(0).saturating_mul(1_000_000)
+}
