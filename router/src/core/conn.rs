@@ -28,6 +28,8 @@ pub(super) struct Conn {
     pub(super) version: Option<String>,
     /// What it calls the record of its port that we are linked to.
     pub(super) access: Option<String>,
+    /// Bytes received and sent.
+    pub(super) traffic: (u64, u64),
     /// The same edge has connected again: this one is asked last, for it may only look alive.
     pub(super) superseded: bool,
     /// The peer takes streams on links of their own.
@@ -162,6 +164,7 @@ impl Conn {
             container: String::new(),
             version: None,
             access: None,
+            traffic: (0, 0),
             superseded: false,
             streaming: false,
             mesh: None,

@@ -12,6 +12,7 @@ mod flow;
 mod head;
 mod hub;
 mod inbound;
+mod inspect;
 mod legacy;
 mod link_queue;
 mod multicast;
@@ -211,7 +212,11 @@ impl Router {
             self.on_event(conn_id, event, now);
         }
         self.wake_conn(conn_id);
-        input.len() - rest.len()
+        let used = input.len() - rest.len();
+        if let Some(conn) = self.conns.get_mut(conn_id) {
+            conn.traffic.0 += used as u64;
+        }
+        used
     }
 
     /// Whether to read more from the peer now.
@@ -228,6 +233,7 @@ impl Router {
     pub fn consume_output(&mut self, conn_id: ConnId, n: usize, now: Instant) {
         if let Some(conn) = self.conns.get_mut(conn_id) {
             conn.amqp.consume_output(now, n);
+            conn.traffic.1 += n as u64;
             self.room_opened(conn_id);
         }
     }

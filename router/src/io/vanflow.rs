@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::driver::{Driver, Owner};
 use super::uplink::UplinkPlan;
 use super::{Timestamp, UplinkState};
-use crate::core::{EndpointEvent, EndpointId, FlowSnapshot, Router};
+use crate::core::{ConnId, EndpointEvent, EndpointId, FlowSnapshot, Router};
 use crate::vanflow::{BEACONS, Dialect, Kind, Link, Moment, Recorder, Round, RouterFacts, Service};
 
 /// Between two looks at what there is.
@@ -65,11 +65,13 @@ impl Telling {
             tokio::select! {
                 biased;
                 () = signal.wait() => {
-                    if listen(&driver, endpoint) {
-                        // A new listener is told at once who is here.
-                        count = 0;
-                        rounds.reset_immediately();
+                    match listen(&driver, endpoint) {
+                        Some(Listener::Collector) => count = 0,
+                        Some(Listener::OfRecords) => {}
+                        None => continue,
                     }
+                    // Who begins to listen waits for nothing.
+                    rounds.reset_immediately();
                 }
                 _ = rounds.tick(), if sought || heard => {
                     self.tell(&driver, endpoint, count);
@@ -136,11 +138,13 @@ impl Telling {
         for (index, (uplink, facts)) in driver.uplinks.status().iter().zip(&self.links).enumerate() {
             let up = uplink.state == UplinkState::Up;
             let peer = uplink.peer.as_ref().filter(|_| up);
+            let conn = uplink_connection(driver, index);
             round.link(&Link {
                 number: facts.number,
                 name: &uplink.name,
                 peer: peer.map(|peer| &*peer.container),
-                access: uplink_access(driver, router, index).as_deref(),
+                access: conn.and_then(|conn| router.peer_access(conn)),
+                traffic: conn.map(|conn| router.traffic(conn)).unwrap_or_default(),
                 port: uplink.port,
                 tls: facts.tls,
                 cost: facts.cost,
@@ -152,16 +156,26 @@ impl Telling {
     }
 }
 
-/// Hears what has happened; true when somebody has begun to listen.
-fn listen(driver: &Rc<Driver>, endpoint: EndpointId) -> bool {
-    let mut new = false;
+/// Who has begun to listen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Listener {
+    /// To records of ours.
+    OfRecords,
+    /// To beacons.
+    Collector,
+}
+
+/// Hears what has happened.
+fn listen(driver: &Rc<Driver>, endpoint: EndpointId) -> Option<Listener> {
+    let mut new = None;
     driver.core(|router, _| {
         let mut recorder = driver.recorder.borrow_mut();
         while let Some(event) = router.poll_endpoint(endpoint) {
             match event {
                 EndpointEvent::Reachable { address, reachable } => {
                     recorder.reachable(&address, reachable);
-                    new |= reachable;
+                    let listener = if &*address == BEACONS { Listener::Collector } else { Listener::OfRecords };
+                    new = new.max(reachable.then_some(listener));
                 }
                 EndpointEvent::Arrived { message, address } => {
                     // Both kinds of messages to us are whole and small; a larger one is not for us.
@@ -205,10 +219,9 @@ fn dialect(driver: &Driver) -> Dialect {
     Dialect::of(routers.filter_map(|entry| entry.peer.as_ref()?.version.as_deref()))
 }
 
-fn uplink_access(driver: &Driver, router: &Router, index: usize) -> Option<String> {
+fn uplink_connection(driver: &Driver, index: usize) -> Option<ConnId> {
     let connections = driver.connections.borrow();
-    let (conn, _) = connections.iter().find(|(_, entry)| matches!(entry.owner, Owner::Uplink(at) if at == index))?;
-    router.peer_access(conn).map(str::to_owned)
+    connections.iter().find(|(_, entry)| matches!(entry.owner, Owner::Uplink(at) if at == index)).map(|(conn, _)| conn)
 }
 
 /// Now, on both clocks.

@@ -104,6 +104,8 @@ pub struct Link<'a> {
     pub since: u64,
     /// How often it was lost.
     pub losses: u64,
+    /// Bytes received and sent since it is up.
+    pub traffic: (u64, u64),
 }
 
 /// A port for edges.
@@ -166,6 +168,8 @@ impl Link<'_> {
                     .put_some(Attribute::Peer, self.access)
                     .put(Attribute::Protocol, if self.tls { "amqps" } else { "amqp" })
                     .put(Attribute::TargetPort, self.port.to_string().as_str())
+                    .put(Attribute::Octets, self.traffic.1)
+                    .put(Attribute::OctetsReverse, self.traffic.0)
                     .put(Attribute::Name, self.name)
                     .put(Attribute::Cost, self.cost)
                     .put(Attribute::OperationalStatus, status)

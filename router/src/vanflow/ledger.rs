@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 const BATCH: usize = 50;
 /// Ended records that may wait to be sent; more end unseen, unless their beginning was told.
 const MAX_ENDED: usize = 5_000;
+/// Connections to which others may add before they are written here.
+const MAX_EARLY: usize = 5_000;
 
 /// Who hears of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub struct Ledger {
     records: BTreeMap<u64, Record>,
     round: u64,
     ended: usize,
+    /// What others added to connections that have begun since the last round.
+    early: BTreeMap<u64, Vec<(Attribute, Said)>>,
 }
 
 impl Ledger {
@@ -72,15 +76,22 @@ impl Ledger {
 
     /// Writes a record that is there.
     pub fn write(&mut self, entry: Entry<'_>) -> Writer<'_> {
-        let round = self.round;
-        let record = self.records.entry(entry.number).or_insert_with(|| Record {
-            kind: entry.kind,
-            audience: entry.audience,
-            identity: entry.identity.into(),
-            said: Vec::new(),
-            round,
-            ended: false,
-            held: 0,
+        let (round, early) = (self.round, &mut self.early);
+        let record = self.records.entry(entry.number).or_insert_with(|| {
+            let mut record = Record {
+                kind: entry.kind,
+                audience: entry.audience,
+                identity: entry.identity.into(),
+                said: Vec::new(),
+                round,
+                ended: false,
+                held: 0,
+            };
+            if entry.kind == Kind::Connection {
+                let said = early.remove(&entry.number).unwrap_or_default();
+                Writer { record: &mut record }.put_all(&said);
+            }
+            record
         });
         record.round = round;
         Writer { record }
@@ -107,6 +118,7 @@ impl Ledger {
 
     /// Ends the round: what was not written has ended.
     pub fn end(&mut self, now: u64) {
+        self.early.clear();
         for record in self.records.values_mut().filter(|record| record.round != self.round && !record.ended) {
             record.ended = true;
             self.ended += 1;
@@ -117,11 +129,11 @@ impl Ledger {
     }
 
     /// Adds what another router said.
-    pub fn add(&mut self, addition: &Addition) {
+    pub fn add(&mut self, addition: Addition) {
         if let Some(mut writer) = self.find(addition.number, Kind::Connection) {
-            for (attribute, value) in &addition.says {
-                writer.put(*attribute, value.datum());
-            }
+            writer.put_all(&addition.says);
+        } else if !self.records.contains_key(&addition.number) && self.early.len() < MAX_EARLY {
+            self.early.entry(addition.number).or_insert(addition.says);
         }
     }
 
@@ -196,6 +208,12 @@ impl Writer<'_> {
             Err(at) => said.insert(at, Field { attribute, value: datum.into(), fresh: true }),
         }
         self
+    }
+
+    fn put_all(&mut self, said: &[(Attribute, Said)]) {
+        for (attribute, value) in said {
+            self.put(*attribute, value.datum());
+        }
     }
 
     /// Writes an attribute if there is a value.

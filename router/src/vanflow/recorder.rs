@@ -87,7 +87,7 @@ impl Recorder {
             self.ledger.refresh();
         } else if address == self.source.additions {
             for addition in additions(message, &self.prefix) {
-                self.ledger.add(&addition);
+                self.ledger.add(addition);
             }
         }
     }

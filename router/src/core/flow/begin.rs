@@ -39,7 +39,7 @@ impl Router {
         let (address, entity, site) = (entry.address.clone(), entry.entity.clone(), entry.spec.site_id.clone());
         let (wanted, parent) = (entry.spec.encapsulation, entry.tally.record);
         let dest = self.choose(&address, Origin::Socket)?;
-        let record = RecordFacts { number: self.new_record(), parent, ..RecordFacts::default() };
+        let record = RecordFacts::new(self.new_record(), parent);
         let counterflow = self.record_id(record.number);
         let mut flow = Flow::new(Side::Listener(listener), entity, address.clone(), peer, record, now);
         if let Some(entry) = self.listeners.get_mut(listener) {
@@ -110,13 +110,9 @@ impl Router {
         let entry = self.connectors.get_mut(connector)?;
         entry.tally.opened += 1;
         let trace = if far_end.trace.is_empty() { "Local".to_owned() } else { far_end.trace.join("|") };
-        let record = RecordFacts {
-            number,
-            parent: entry.tally.record,
-            counterflow: far_end.counterflow.map(String::into_boxed_str),
-            trace: Some(trace.into_boxed_str()),
-            ..RecordFacts::default()
-        };
+        let mut record = RecordFacts::new(number, entry.tally.record);
+        record.counterflow = far_end.counterflow.map(String::into_boxed_str);
+        record.trace = Some(trace.into_boxed_str());
         let (entity, address) = (entry.entity.clone(), entry.address.clone());
         Some(Flow::new(Side::Connector(connector), entity, address, String::new(), record, now))
     }

@@ -1,8 +1,7 @@
 //! What can be told of a flow: who it is, how it came, how much went through it.
 
 use super::{Flow, Net, Side};
-use crate::core::Router;
-use crate::core::types::{ConnId, ConnectorId, Encapsulation, FlowRecord, ListenerId, ServiceTally};
+use crate::core::types::{Encapsulation, FlowRecord};
 use std::time::{Duration, Instant};
 
 /// What a flow record says beyond the traffic.
@@ -18,9 +17,9 @@ pub(in crate::core) struct RecordFacts {
     /// Connector's end: our address of the socket.
     pub(in crate::core) local: String,
     /// The first byte towards the server.
-    pub(super) asked: Option<Instant>,
+    asked: Option<Instant>,
     /// From there to the first byte from it.
-    pub(super) latency: Option<Duration>,
+    latency: Option<Duration>,
 }
 
 /// A flow as it is at one moment, or was at its end.
@@ -73,7 +72,7 @@ impl Flow {
         self.record.latency = self.record.asked.map(|asked| now.saturating_duration_since(asked));
     }
 
-    fn snapshot(&self) -> FlowSnapshot<'_> {
+    pub(in crate::core) fn snapshot(&self) -> FlowSnapshot<'_> {
         let window = match &self.net {
             Net::Remote(remote) if remote.encapsulation == Encapsulation::Legacy => {
                 Some((remote.window(), remote.sent - remote.acked.min(remote.sent)))
@@ -107,6 +106,10 @@ impl FlowRecord {
 }
 
 impl RecordFacts {
+    pub(super) fn new(number: u64, parent: u64) -> RecordFacts {
+        RecordFacts { number, parent, ..RecordFacts::default() }
+    }
+
     fn snapshot(&self, started: Instant) -> FlowSnapshot<'_> {
         FlowSnapshot {
             number: self.number,
@@ -123,47 +126,5 @@ impl RecordFacts {
             trace: self.trace.as_deref(),
             error: None,
         }
-    }
-}
-
-impl Router {
-    /// Five characters in front of the numbers of this router's records; together they are unique in the network.
-    pub fn record_prefix(&self) -> &str {
-        &self.record_prefix
-    }
-
-    /// How the network knows the record of this number.
-    pub fn record_id(&self, number: u64) -> String {
-        format!("{}:{number}", self.record_prefix)
-    }
-
-    /// A number that no other record of this router has. It begins with 1.
-    pub fn new_record(&mut self) -> u64 {
-        self.records += 1;
-        self.records
-    }
-
-    pub(in crate::core) fn new_tally(&mut self) -> ServiceTally {
-        ServiceTally { record: self.new_record(), opened: 0 }
-    }
-
-    /// What the peer calls the record of its port that this connection uses.
-    pub fn peer_access(&self, conn: ConnId) -> Option<&str> {
-        self.conns.get(conn)?.access.as_deref()
-    }
-
-    /// All flows that are open, in no order.
-    pub fn flows(&self) -> impl Iterator<Item = FlowSnapshot<'_>> {
-        self.flows.values().map(Flow::snapshot)
-    }
-
-    /// What a listener has seen.
-    pub fn listener_tally(&self, id: ListenerId) -> Option<ServiceTally> {
-        self.listeners.get(id).map(|entry| entry.tally)
-    }
-
-    /// What a connector has seen.
-    pub fn connector_tally(&self, id: ConnectorId) -> Option<ServiceTally> {
-        self.connectors.get(id).map(|entry| entry.tally)
     }
 }

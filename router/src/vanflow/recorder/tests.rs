@@ -172,6 +172,7 @@ fn an_edge_of_2_7_tells_the_same_of_itself_and_its_services() {
         cost: 1,
         since: 1_795_302_003_090_958,
         losses: 0,
+        traffic: (0, 0),
     };
     let mut round = desk.recorder.round(Dialect::Ends, desk.now);
     round.router(&facts);
@@ -362,6 +363,18 @@ fn in_3_x_a_connection_has_one_record_to_which_both_routers_write() {
     owner.pass(Duration::from_secs(5));
     owner.round(Dialect::Connections, &[]);
     assert_eq!(owner.sent_flows(), [identified(&[(4, Value::Ulong(BEGUN)), (65, text("refused"))])]);
+}
+
+#[test]
+fn an_addition_may_be_there_before_the_record() {
+    let (mut owner, mut other) = (Desk::new("s7TDv"), Desk::new("9s1K_"));
+    let server = FlowSnapshot { counterflow: Some("s7TDv:14"), ..other.server() };
+    other.round(Dialect::Connections, &[server]);
+    owner.round(Dialect::Connections, &[]);
+    other.recorder.flush(BEGUN, |_, bytes| owner.recorder.message("vfcr.s7TDv:0", &bytes));
+    owner.round(Dialect::Connections, &[owner.client()]);
+    let begun = owner.sent_flows();
+    assert!(begun[0].contains(&(60, text("9s1K_:2"))), "{begun:?}");
 }
 
 #[test]
