@@ -8,13 +8,14 @@ pub struct Definition {
     name: String,
     bindings: String,
     forwards: String,
+    listeners: String,
 }
 
 impl Definition {
     /// An empty one.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), bindings: String::new(), forwards: String::new() }
+        Self { name: name.to_owned(), bindings: String::new(), forwards: String::new(), listeners: String::new() }
     }
 
     /// Its name.
@@ -37,11 +38,23 @@ impl Definition {
         self
     }
 
+    /// Lets AMQP clients connect to the local `port`; `more` are further lines of the listener.
+    #[must_use]
+    pub fn amqp(mut self, port: u16, more: &[&str]) -> Self {
+        let _ = write!(self.listeners, "  - name: amqp\n    host: 127.0.0.1\n    port: {port}\n");
+        for line in more {
+            let _ = writeln!(self.listeners, "    {line}");
+        }
+        self
+    }
+
     /// The file's text.
     #[must_use]
     pub fn yaml(&self) -> String {
         let mut text = format!("name: {}\n", self.name);
-        for (key, entries) in [("bindings", &self.bindings), ("forwards", &self.forwards)] {
+        for (key, entries) in
+            [("bindings", &self.bindings), ("forwards", &self.forwards), ("qdr-listeners", &self.listeners)]
+        {
             if !entries.is_empty() {
                 let _ = write!(text, "{key}:\n{entries}");
             }

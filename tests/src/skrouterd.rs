@@ -77,6 +77,24 @@ impl RouterFile {
         self
     }
 
+    /// AMQP clients connect here, without more ado.
+    #[must_use]
+    pub fn client_listener(mut self, port: u16) -> Self {
+        self.0.push((
+            "listener",
+            json!({"name": "clients", "role": "normal", "host": "127.0.0.1", "port": port,
+                "authenticatePeer": false, "saslMechanisms": "ANONYMOUS"}),
+        ));
+        self
+    }
+
+    /// Messages to addresses that begin with `prefix/` go to everyone.
+    #[must_use]
+    pub fn multicast(mut self, prefix: &str) -> Self {
+        self.0.push(("address", json!({"prefix": prefix, "distribution": "multicast"})));
+        self
+    }
+
     /// The link of an edge.
     #[must_use]
     pub fn uplink(mut self, port: u16) -> Self {

@@ -130,9 +130,13 @@ impl Conn {
         let sasl = match spec.role {
             ConnRole::Uplink if spec.external => Sasl::External,
             ConnRole::Uplink => Sasl::Anonymous { trace: format!("anonymous@{router_id}") },
-            ConnRole::Edge | ConnRole::Client => {
-                Sasl::Server(SaslServer { external: spec.external, anonymous: !spec.external, ..SaslServer::default() })
-            }
+            ConnRole::Edge | ConnRole::Client => Sasl::Server(SaslServer {
+                external: spec.external,
+                anonymous: !spec.external,
+                // Simple clients do without, where nobody has to say who he is.
+                optional: spec.role == ConnRole::Client && !spec.external,
+                ..SaslServer::default()
+            }),
         };
         let config = Config {
             container_id: router_id.to_owned(),

@@ -153,7 +153,7 @@ impl Router {
                 self.multicast(Origin::Endpoint, from, (&head, bytes), address)
             }
             Target::Server { dest, address, counted } => {
-                let message = self.outgoing_form(&head, bytes, Origin::Endpoint, dest, end.is_none());
+                let message = self.outgoing_form((&head, bytes), Origin::Endpoint, (dest, &address), end.is_none());
                 let counted = counted.then(|| address.clone());
                 let passage = Passage { from, dest, counted, held: None, windowed: false, address, trace: Vec::new() };
                 self.begin_splice(passage, message, end)

@@ -167,7 +167,8 @@ impl Router {
             Some(LinkUse::In(Some(address))) => Some(address.to_string()),
             _ => None,
         };
-        let by_message = head.properties.to.clone();
+        let overridden = head.annotations.as_ref().and_then(|annotations| annotations.to_override.clone());
+        let by_message = overridden.filter(|_| conn.is_router()).or_else(|| head.properties.to.clone());
         if conn.is_router() { by_message.or(by_link) } else { by_link.or(by_message) }
     }
 
@@ -230,10 +231,10 @@ impl Router {
             counted: counted.then(|| address.clone()),
             held: (!transfer.more && !shared).then_some((conn_id, transfer.link)),
             windowed: flags & UNTHROTTLED != 0,
-            address,
+            address: address.clone(),
             trace: head.trace().to_vec(),
         };
-        let out = self.outgoing_form(head, &bytes, Origin::Conn(conn_id), dest, transfer.more);
+        let out = self.outgoing_form((head, &bytes), Origin::Conn(conn_id), (dest, &address), transfer.more);
         self.begin_splice(passage, out, transfer.end());
     }
 

@@ -51,7 +51,7 @@ impl Router {
         }
         for dest in consumers {
             let dest = self.on_address_link(dest, &address);
-            let copy = self.outgoing_form(head, bytes, origin, dest, false);
+            let copy = self.outgoing_form((head, bytes), origin, (dest, &address), false);
             let passage = Passage {
                 from: source,
                 dest,

@@ -109,10 +109,9 @@ impl Router {
     /// How the message looks to the next hop. Clients and endpoints see no annotations.
     pub(super) fn outgoing_form(
         &self,
-        head: &Head,
-        bytes: &[u8],
+        (head, bytes): (&Head, &[u8]),
         origin: Origin,
-        dest: Dest,
+        (dest, address): (Dest, &str),
         streams: bool,
     ) -> Vec<u8> {
         let rest = bytes.get(head.annotations_len..).unwrap_or_default();
@@ -132,6 +131,10 @@ impl Router {
             Some(annotations) if from_router => annotations.clone(),
             _ => Annotations { mesh: self.mesh_id.clone(), ..Annotations::default() },
         };
+        if head.properties.to.as_deref() != Some(address) {
+            // Only the link said it, and the next hop may get it on another.
+            annotations.to_override = Some(address.to_owned());
+        }
         if streams {
             annotations.flags |= STREAMING;
         }
