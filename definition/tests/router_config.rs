@@ -87,7 +87,7 @@ fn every_spelling_of_the_router_is_read() {
     let listener = &config.tcp_listeners[0];
     assert_eq!((listener.name.as_str(), listener.port.as_str()), ("@0", "0"));
     assert_eq!(listener.encapsulation, Some(Encapsulation::Lite));
-    assert_eq!(listener.extra["authenticatePeer"], true);
+    assert_eq!(listener.authenticate_peer, Some(true));
     assert_eq!(config.http_connectors[0].aggregation, Some(Aggregation::Json));
     assert_eq!(config.unknown[0].kind, "autoLink");
     assert!(config.to_json().contains(r#""address": "a\u0026b""#), "{}", config.to_json());
