@@ -34,7 +34,7 @@ fn a_busy_wire_takes_new_streams() {
         world.step();
     }
     let (node, listener) = near[0];
-    let flow = world.nodes[node].router.accepted(listener, "10.0.0.9:4712".into(), world.now).expect("served");
+    let flow = world.nodes[node].router.accepted(listener, "10.0.0.9:4712".into(), None, world.now).expect("served");
     world.nodes[node].sockets.insert(flow, world::Socket::default());
     for _ in 0..1_500 {
         world.step();

@@ -11,7 +11,7 @@ use std::net::Shutdown;
 use io_network::{Network, bridge, dial, echo_server, free_port, logged, run, until};
 use io_pki::{Ca, Leaf, VALID, dns, ip};
 use io_tls_peers::{ClientStream, TlsServer, client_config, connect, exchange, identity};
-use moorline_definition::router_config::RouterConfig;
+use moorline_definition::router_config::{Encapsulation, RouterConfig};
 use moorline_router::io::tls::Clients;
 use moorline_router::io::{ListenerState, RouterHandle};
 use tokio::io::AsyncReadExt;
@@ -275,4 +275,45 @@ async fn tls_that_breaks_off_is_a_reset_at_the_other_end_and_an_end_is_an_end() 
 
     blocking(move || exchange(connect(port, good), pattern(10)).unwrap()).await;
     blocking(move || server.saw(|seen| seen.end.is_none())).await;
+}
+
+/// What the server agreed to speak for what clients of a listener offer.
+async fn spoken(port: u16, services: &Services, server: &std::sync::Arc<TlsServer>, offers: &[&str]) -> Option<String> {
+    let config = client_config(&services.ca, None, offers);
+    server.seen.lock().unwrap().clear();
+    blocking(move || exchange(connect(port, config), pattern(10)).unwrap()).await;
+    let server = std::sync::Arc::clone(server);
+    blocking(move || server.saw(|_| true)).await.alpn
+}
+
+#[tokio::test]
+async fn the_server_is_asked_to_speak_what_the_client_speaks() {
+    for encapsulation in [None, Some(Encapsulation::Legacy), Some(Encapsulation::Lite)] {
+        let mut services = Services::new();
+        let leaf = server_leaf(&services.ca);
+        let server = TlsServer::new(&identity(&services.ca, Some(&leaf)), Clients::Anonymous, &["h2", "http/1.1"]);
+        let server = std::sync::Arc::new(server);
+        let port = services.listener("web:1");
+        services.connector("web:1", server.address.port());
+        // In one router, or with the hub between both.
+        let mut routers = Vec::new();
+        if let Some(encapsulation) = encapsulation {
+            routers.push(run(&services.network.hub_config()));
+            let mut near_server = services.network.edge_config("near-server");
+            near_server.ssl_profiles.push(services.config.ssl_profiles[1].clone());
+            near_server.tcp_connectors = std::mem::take(&mut services.config.tcp_connectors);
+            routers.push(run(&near_server));
+            services.config.tcp_listeners[0].encapsulation = Some(encapsulation);
+            services.config.connectors = near_server.connectors;
+            services.config.connectors[0].ssl_profile = Some("edge".to_owned());
+        }
+        let router = run(&services.config);
+        listening(&router).await;
+        assert_eq!(spoken(port, &services, &server, &["h2"]).await.as_deref(), Some("h2"));
+        assert_eq!(spoken(port, &services, &server, &["h2", "http/1.1"]).await.as_deref(), Some("http/1.1"));
+        assert_eq!(spoken(port, &services, &server, &[]).await, None);
+        let unknown = client_config(&services.ca, None, &["smtp"]);
+        assert!(blocking(move || refused(connect(port, unknown))).await);
+        drop(routers);
+    }
 }

@@ -2,9 +2,10 @@
 
 use super::Router;
 use super::conn::{LINK_CREDIT, LinkUse};
+use super::head::sections;
 use super::table::{Dest, Entry};
 use super::types::{ConnId, Encapsulation};
-use moorline_amqp::message::{self, section};
+use moorline_amqp::message;
 use moorline_amqp::{Attach, End, LinkId, Role, SessionId, Terminus, Value};
 use std::sync::Arc;
 
@@ -176,15 +177,6 @@ impl Router {
             _ => Encapsulation::Legacy,
         }
     }
-}
-
-fn sections(mut bytes: &[u8]) -> impl Iterator<Item = (u64, Value)> {
-    std::iter::from_fn(move || {
-        let found = section(bytes).ok()??;
-        bytes = bytes.get(found.len..)?;
-        let mut value = found.value;
-        Some((found.descriptor, Value::decode(&mut value).ok()?))
-    })
 }
 
 /// `["M<address>", reachable]`.

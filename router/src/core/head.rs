@@ -14,6 +14,8 @@ pub(super) const STREAMING: u32 = 0x01;
 pub(super) const UNTHROTTLED: u32 = 0x04;
 /// The one content type that marks lite; legacy has none.
 const LITE_CONTENT_TYPE: &str = "application/octet-stream";
+/// Application property of that name.
+const ALPN: &str = "alpn";
 /// More head than this is nobody's message.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 /// There are fewer kinds of sections. A head is read again with each piece of it, so it must not have many.
@@ -97,6 +99,18 @@ impl Head {
         Err(HeadError::TooManySections)
     }
 
+    /// What the client of a listener speaks in TLS, as it was agreed on there; the server is asked to speak it too.
+    ///
+    /// Legacy has it behind what [`Head::parse`] reads, where routers write it in the same breath.
+    pub(super) fn alpn(&self, bytes: &[u8]) -> Option<String> {
+        let mut head = sections(bytes.get(self.annotations_len..)?).take(MAX_SECTIONS);
+        let is_body = |descriptor: u64| matches!(descriptor, message::DATA | message::SEQUENCE | message::VALUE);
+        let found = head.find(|(kind, _)| *kind == message::APPLICATION_PROPERTIES || is_body(*kind))?.1;
+        let Value::Map(properties) = found else { return None };
+        let (_, alpn) = properties.into_iter().find(|(key, _)| key.as_str() == Some(ALPN))?;
+        alpn.as_str().map(str::to_owned)
+    }
+
     /// Routers that it has passed.
     pub(super) fn trace(&self) -> &[String] {
         self.annotations.as_ref().map(|annotations| annotations.trace.as_slice()).unwrap_or_default()
@@ -110,6 +124,16 @@ impl Head {
     fn is_lite(&self) -> bool {
         self.properties.content_type.as_deref() == Some(LITE_CONTENT_TYPE)
     }
+}
+
+/// The sections of a message that are whole.
+pub(super) fn sections(mut bytes: &[u8]) -> impl Iterator<Item = (u64, Value)> {
+    std::iter::from_fn(move || {
+        let found = message::section(bytes).ok()??;
+        bytes = bytes.get(found.len..)?;
+        let mut value = found.value;
+        Some((found.descriptor, Value::decode(&mut value).ok()?))
+    })
 }
 
 impl Annotations {
@@ -164,6 +188,8 @@ pub(super) struct StreamHead<'a> {
     /// Legacy only: who the client is, `<ip:port>@<site id>`.
     pub(super) subject: &'a str,
     pub(super) flow_id: &'a str,
+    /// See [`Head::alpn`].
+    pub(super) alpn: Option<&'a str>,
     pub(super) mesh: Option<&'a str>,
     /// A hub puts its own node in, an edge leaves that to the interior.
     pub(super) ingress: Option<String>,
@@ -179,6 +205,7 @@ impl StreamHead<'_> {
             ..Properties::default()
         };
         let flow_id = Value::String(self.flow_id.to_owned());
+        let alpn = self.alpn.map(|alpn| (Value::String(ALPN.to_owned()), Value::String(alpn.to_owned())));
         match encapsulation {
             Encapsulation::Lite => {
                 if self.reply_to.is_some() {
@@ -187,15 +214,17 @@ impl StreamHead<'_> {
                 properties.content_type = Some(LITE_CONTENT_TYPE.to_owned());
                 properties.encode(out);
                 // 3.x routers write this version mark, 2.x ones do not look at it.
-                let version = vec![(Value::String("V".to_owned()), Value::Uint(1))];
-                message::encode_section(message::APPLICATION_PROPERTIES as u8, &Value::Map(version), out);
+                let version = (Value::String("V".to_owned()), Value::Uint(1));
+                let all = Value::Map([version].into_iter().chain(alpn).collect());
+                message::encode_section(message::APPLICATION_PROPERTIES as u8, &all, out);
                 message::encode_section(message::VALUE as u8, &Value::Null, out);
             }
             Encapsulation::Legacy => {
                 properties.subject = Some(self.subject.to_owned());
                 properties.encode(out);
-                let flow = vec![(Value::Symbol(":flowid".to_owned()), flow_id)];
-                message::encode_section(message::APPLICATION_PROPERTIES as u8, &Value::Map(flow), out);
+                let flow = (Value::Symbol(":flowid".to_owned()), flow_id);
+                let all = Value::Map([flow].into_iter().chain(alpn).collect());
+                message::encode_section(message::APPLICATION_PROPERTIES as u8, &all, out);
             }
         }
     }
@@ -218,6 +247,7 @@ mod tests {
             reply_to: Some("amqp:/_edge/e/temp.1"),
             subject: "10.0.0.1:4@site",
             flow_id: "abcde:1",
+            alpn: Some("h2"),
             mesh: Some("123456789012345"),
             ingress: None,
         };
@@ -233,6 +263,9 @@ mod tests {
             assert_eq!(parsed.encapsulation(), encapsulation);
             assert_eq!(parsed.properties.to.as_deref(), Some("database:5432"));
             assert_eq!(parsed.properties.reply_to.as_deref(), Some("amqp:/_edge/e/temp.1"));
+            assert_eq!(parsed.alpn(&bytes).as_deref(), Some("h2"));
+            let without = bytes.windows(2).rposition(|two| two == b"h2").unwrap();
+            assert_eq!(parsed.alpn(&bytes[..without]), None);
             let annotations = parsed.annotations.as_ref().unwrap();
             assert_eq!((annotations.flags, annotations.mesh.as_deref()), (5, Some("123456789012345")));
             for cut in 0..parsed.body {

@@ -148,7 +148,8 @@ impl Router {
                     return self.doom(conn_id, transfer, FailedState::Released);
                 };
                 let from = (conn_id, transfer.delivery);
-                match self.begin_connector_flow(connector, from, &head, reply_to, now) {
+                let way_back = (reply_to, head.alpn(&bytes));
+                match self.begin_connector_flow(connector, from, &head, way_back, now) {
                     Some(flow) => self.join_flow(conn_id, transfer, flow, bytes.get(head.body..).unwrap_or_default()),
                     None => self.doom(conn_id, transfer, FailedState::Released),
                 }

@@ -434,9 +434,15 @@ impl Router {
 
     // ---- TCP sockets
 
-    /// A client connected to a listener. `None`: it cannot be served now, drop the socket.
-    pub fn accepted(&mut self, listener: ListenerId, peer: String, now: Instant) -> Option<FlowId> {
-        self.begin_listener_flow(listener, peer, now)
+    /// A client connected to a listener. `alpn`: what it speaks in TLS, when that was agreed on. `None`: it cannot be
+    /// served now, drop the socket.
+    pub fn accepted(&mut self, listener: ListenerId, peer: String, alpn: Option<&str>, now: Instant) -> Option<FlowId> {
+        self.begin_listener_flow(listener, peer, alpn, now)
+    }
+
+    /// What the server of a flow shall be asked to speak in TLS.
+    pub fn flow_alpn(&self, flow: FlowId) -> Option<Arc<str>> {
+        self.flows.get(flow).and_then(Flow::alpn).cloned()
     }
 
     /// The socket of [`Action::Connect`] is connected; `peer` is the address reached, `local` our own.

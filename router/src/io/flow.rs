@@ -26,9 +26,10 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
         fail(&driver, flow, &signal, "the connector is gone".to_owned()).await;
         return;
     };
+    let alpn = driver.core(|router, _| router.flow_alpn(flow));
     let outcome = tokio::select! {
         biased;
-        outcome = connector.target.connect(None) => outcome,
+        outcome = connector.target.connect(alpn.as_deref().map(str::as_bytes)) => outcome,
         () = closed_by_core(&driver, flow, &signal) => {
             forget(&driver, flow);
             return;

@@ -39,9 +39,17 @@ pub fn connect(port: u16, config: Arc<ClientConfig>) -> ClientStream {
     StreamOwned::new(ClientConnection::new(config, name).unwrap(), stream)
 }
 
-/// Sends `bytes`, ends its half, and reads to the end of the answer. With an echo at the other end a piece at a time
-/// is under way, so that neither end waits for room for ever.
+/// Sends `bytes`, ends its half, and reads to the end of the answer.
 pub fn exchange(mut stream: ClientStream, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut answer = echoed(&mut stream, bytes)?;
+    stream.conn.send_close_notify();
+    stream.flush()?;
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
+}
+
+/// What an echo makes of `bytes`: a piece at a time is under way, so that neither end waits for room for ever.
+pub fn echoed(stream: &mut ClientStream, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut answer = Vec::with_capacity(bytes.len());
     stream.conn.complete_io(&mut stream.sock)?;
     for piece in bytes.chunks(100_000) {
@@ -51,9 +59,6 @@ pub fn exchange(mut stream: ClientStream, bytes: Vec<u8>) -> io::Result<Vec<u8>>
         answer.resize(begun + piece.len(), 0);
         stream.read_exact(&mut answer[begun..])?;
     }
-    stream.conn.send_close_notify();
-    stream.flush()?;
-    stream.read_to_end(&mut answer)?;
     Ok(answer)
 }
 

@@ -150,7 +150,7 @@ impl World {
 
     pub(crate) fn client(&mut self, node: usize, listener: ListenerId) -> FlowId {
         let now = self.now;
-        let flow = self.nodes[node].router.accepted(listener, "10.0.0.9:4711".into(), now).expect("served");
+        let flow = self.nodes[node].router.accepted(listener, "10.0.0.9:4711".into(), None, now).expect("served");
         self.nodes[node].sockets.insert(flow, Socket::default());
         self.run();
         flow

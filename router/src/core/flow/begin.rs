@@ -9,6 +9,7 @@ use crate::core::table::Dest;
 use crate::core::types::{Action, ConnId, ConnectorId, Encapsulation, FlowId, ListenerId, Mode};
 use crate::core::{Local, Router};
 use moorline_amqp::{End, Incoming, LinkId, Value};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a stream's head says of the other end, for the records.
@@ -16,6 +17,8 @@ struct FarEnd {
     /// The record of the flow at the listener's end; in legacy it comes with the body.
     counterflow: Option<String>,
     trace: Vec<String>,
+    /// What the listener's client speaks in TLS.
+    alpn: Option<Arc<str>>,
 }
 
 impl FarEnd {
@@ -24,6 +27,7 @@ impl FarEnd {
         FarEnd {
             counterflow: counterflow.filter(|id| id.len() <= MAX_FLOW_ID).map(str::to_owned),
             trace: head.annotations.as_ref().map(|annotations| annotations.trace.clone()).unwrap_or_default(),
+            alpn: None,
         }
     }
 }
@@ -33,6 +37,7 @@ impl Router {
         &mut self,
         listener: ListenerId,
         peer: String,
+        alpn: Option<&str>,
         now: Instant,
     ) -> Option<FlowId> {
         let entry = self.listeners.get(listener)?;
@@ -47,9 +52,10 @@ impl Router {
         }
         self.table.count(&address, dest, 1);
         flow.dest = Some(dest);
+        flow.alpn = alpn.map(Arc::from);
         match dest {
             Dest::Local(connector) => {
-                let far_end = FarEnd { counterflow: Some(counterflow), trace: Vec::new() };
+                let far_end = FarEnd { counterflow: Some(counterflow), trace: Vec::new(), alpn: flow.alpn.clone() };
                 let other = self.connector_flow(connector, far_end, now)?;
                 let other = self.flows.insert(other);
                 flow.net = Net::Local(other);
@@ -86,12 +92,13 @@ impl Router {
         connector: ConnectorId,
         (conn, delivery): (ConnId, Incoming),
         head: &Head,
-        reply_to: String,
+        (reply_to, alpn): (String, Option<String>),
         now: Instant,
     ) -> Option<FlowId> {
         let encapsulation = head.encapsulation();
         let subject = head.properties.subject.clone().unwrap_or_default();
-        let mut flow = self.connector_flow(connector, FarEnd::of(head), now)?;
+        let far_end = FarEnd { alpn: alpn.map(Arc::from), ..FarEnd::of(head) };
+        let mut flow = self.connector_flow(connector, far_end, now)?;
         let dest = Dest::Local(connector);
         self.table.count(&flow.address, dest, 1);
         flow.dest = Some(dest);
@@ -114,7 +121,9 @@ impl Router {
         record.counterflow = far_end.counterflow.map(String::into_boxed_str);
         record.trace = Some(trace.into_boxed_str());
         let (entity, address) = (entry.entity.clone(), entry.address.clone());
-        Some(Flow::new(Side::Connector(connector), entity, address, String::new(), record, now))
+        let mut flow = Flow::new(Side::Connector(connector), entity, address, String::new(), record, now);
+        flow.alpn = far_end.alpn;
+        Some(flow)
     }
 
     /// The answer to one of our listeners' streams has begun.
@@ -175,6 +184,7 @@ impl Router {
         let Some(number) = self.flows.get(id).map(|flow| flow.record.number) else { return false };
         let flow_id = self.record_id(number);
         let Some(flow) = self.flows.get_mut(id) else { return false };
+        let alpn = flow.alpn.clone().filter(|_| matches!(flow.side, Side::Listener(_)));
         let Some(remote) = flow.remote() else { return false };
         let Some(intro) = remote.intro.take() else { return false };
         let head = StreamHead {
@@ -182,6 +192,7 @@ impl Router {
             reply_to: intro.reply_to.as_deref(),
             subject: &intro.subject,
             flow_id: &flow_id,
+            alpn: alpn.as_deref(),
             mesh,
             ingress,
         };

@@ -81,6 +81,8 @@ pub(in crate::core) struct Flow {
     peer: String,
     record: RecordFacts,
     started: Instant,
+    /// What the listener's client speaks in TLS.
+    alpn: Option<Arc<str>>,
     socket: Socket,
     net: Net,
     /// Where it was counted as open, to be uncounted.
@@ -178,6 +180,7 @@ impl Flow {
             peer,
             record,
             started: now,
+            alpn: None,
             socket: if matches!(side, Side::Listener(_)) { Socket::Open } else { Socket::Connecting },
             net: Net::Cut,
             dest: None,
@@ -198,6 +201,10 @@ impl Flow {
             Net::Remote(remote) => Some(remote),
             _ => None,
         }
+    }
+
+    pub(in crate::core) fn alpn(&self) -> Option<&Arc<str>> {
+        self.alpn.as_ref()
     }
 
     pub(in crate::core) fn output(&self) -> (&[u8], &[u8]) {

@@ -207,7 +207,8 @@ fn accepted(
 /// The core hears of a client when it can be served.
 fn begin(driver: &Rc<Driver>, id: ListenerId, transport: Transport, peer: SocketAddr) {
     let entered = driver.core(|router, now| {
-        let flow = router.accepted(id, peer.to_string(), now)?;
+        let alpn = transport.alpn().and_then(|name| std::str::from_utf8(name).ok());
+        let flow = router.accepted(id, peer.to_string(), alpn, now)?;
         Some((flow, driver.enter_flow(flow, Service::Listener(id))))
     });
     match entered {

@@ -10,7 +10,7 @@ use crate::io::target::Target;
 use crate::io::tls::{Clients, Profiles};
 
 /// What clients of a service may speak in TLS, as skrouterd offers it and in its order.
-const SERVICE_ALPN: &[&str] = &[];
+const SERVICE_ALPN: &[&str] = &["http/1.1", "h2"];
 
 /// A `tcpListener` as the core and the driver want it.
 pub(in crate::io) fn listener_plan(bridge: &TcpBridge, profiles: &Profiles) -> Result<ListenerPlan, StartProblem> {
