@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use moorline_definition::router_config::CERTIFICATES_FOLDER;
 use moorline_definition::{
-    CheckOptions, Checked, Definition, LARGEST_FILE, Problem, Severity, Span, check_bytes, problems_json, render,
+    CheckOptions, Checked, CredentialUse, Definition, LARGEST_FILE, Problem, Severity, Span, check_bytes,
+    problems_json, render,
 };
+
+use moorline_router::io::Timestamp;
+use moorline_router::io::tls::TlsFiles;
 
 use crate::output;
 
@@ -154,21 +158,33 @@ fn unreadable(name: &str, error: &io::Error) -> Problem {
     }
 }
 
-/// Adds a problem for each place that names credentials whose files are not there.
+/// Adds a problem for each place that names credentials which are not there or which a router could not use.
 fn with_credentials(mut checked: Checked, dir: &Path) -> Checked {
-    let mut missing = Vec::new();
-    for used in &checked.credentials {
-        let folder = dir.join(used.name.as_str());
-        let absent: Vec<&str> = used.files.iter().copied().filter(|file| !folder.join(file).is_file()).collect();
-        if !absent.is_empty() {
-            let help = format!("looked in {}; --credentials-dir names another place", folder.display());
-            missing.push(Problem { help: Some(help), ..used.not_found(&absent) });
-        }
-    }
-    if !missing.is_empty() {
+    let found: Vec<Problem> = checked.credentials.iter().filter_map(|used| credential_problem(used, dir)).collect();
+    if found.iter().any(|problem| problem.severity == Severity::Error) {
         checked.definition = None;
-        checked.problems.extend(missing);
-        checked.problems.sort_by_key(|problem| (problem.span.start, problem.severity));
     }
+    checked.problems.extend(found);
+    checked.problems.sort_by_key(|problem| (problem.span.start, problem.severity));
     checked
+}
+
+fn credential_problem(used: &CredentialUse, dir: &Path) -> Option<Problem> {
+    let folder = dir.join(used.name.as_str());
+    let absent: Vec<&str> = used.files.iter().copied().filter(|file| !folder.join(file).is_file()).collect();
+    if !absent.is_empty() {
+        let help = format!("looked in {}; --credentials-dir names another place", folder.display());
+        return Some(Problem { help: Some(help), ..used.not_found(&absent) });
+    }
+    let file = |name: &str| used.files.contains(&name).then(|| folder.join(name));
+    let files =
+        TlsFiles { profile: used.name.to_string(), ca: file("ca.crt"), own: file("tls.crt").zip(file("tls.key")) };
+    // Read and put together as the router does it, so that what is good here starts there.
+    match files.load().and_then(|identity| identity.check().map(|()| identity.not_after())) {
+        Err(error) => Some(used.unusable(&error.to_string())),
+        Ok(Some(end)) if end < Timestamp::now() => {
+            Some(used.expired(&format!("the certificate {} has expired since {end}", folder.join("tls.crt").display())))
+        }
+        Ok(_) => None,
+    }
 }

@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::time::{Duration, SystemTime};
+
+use moorline_bundle::{Authority, Validity};
 use serde_json::Value;
 use support::Place;
 
@@ -73,21 +76,49 @@ fn a_file_that_is_not_there_is_said_plainly() {
 }
 
 #[test]
-fn credentials_that_a_definition_names_must_be_there() {
+fn credentials_that_a_definition_names_must_be_good() {
     let place = Place::new();
     place.write(
         "tls.yaml",
         "name: tls\nforwards:\n  - name: a\n    host: 127.0.0.1\n    target_ports: [7443]\n    \
          service: {address: \"a:443\", protocol: tcp, ports: [7443], tlscredentials: shop}\n",
     );
-    place.moorline(&["gateway", "check", "tls.yaml"]).refused(2, "tls.crt, tls.key, ca.crt not found");
+    // What is wrong is said alike by both, before anything is connected to.
+    let refused = |words: &str| {
+        for verb in [&["gateway", "check"][..], &["gateway", "run", "--token", "none.yaml"]] {
+            let arguments = [verb, &["tls.yaml", "--credentials-dir", "certs"]].concat();
+            let ended = place.moorline(&arguments);
+            assert_eq!(ended.code, Some(2), "{verb:?}");
+            assert!(ended.err.contains(words), "{words:?} is not in:\n{}", ended.err);
+        }
+    };
+    refused("tls.crt, tls.key, ca.crt not found");
+    let now = SystemTime::now();
+    let (authority, _) = Authority::open_or_create(&place.path("ca"), "shop-ca", now).unwrap();
     let folder = place.path("certs/shop");
-    std::fs::create_dir_all(&folder).unwrap();
-    for file in ["tls.crt", "tls.key", "ca.crt"] {
-        std::fs::write(folder.join(file), "").unwrap();
-    }
-    let ended = place.moorline(&["gateway", "check", "tls.yaml", "--credentials-dir", "certs"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let issue = |begin| authority.issue_server(&["shop".to_owned()], Validity::starting(begin)).unwrap();
+    issue(now).write_to(&folder).unwrap();
+    let good = || place.moorline(&["gateway", "check", "tls.yaml", "--credentials-dir", "certs"]);
+    assert_eq!((good().code, good().err.as_str()), (Some(0), ""));
+
+    let key = std::fs::read(folder.join("tls.key")).unwrap();
+    issue(now).write_to(&place.path("other")).unwrap();
+    std::fs::copy(place.path("other/tls.key"), folder.join("tls.key")).unwrap();
+    refused("certs/shop/tls.key cannot be used together: the key does not belong to the certificate");
+    std::fs::write(
+        folder.join("tls.key"),
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    )
+    .unwrap();
+    refused("certs/shop/tls.key is not a PEM private key: it is encrypted");
+    std::fs::write(folder.join("tls.key"), &key).unwrap();
+    std::fs::write(folder.join("ca.crt"), "nothing").unwrap();
+    refused("certs/shop/ca.crt is not a PEM CA certificate");
+
+    issue(now - Duration::from_secs(20 * 365 * 86_400)).write_to(&folder).unwrap();
+    let expired = good();
+    assert_eq!(expired.code, Some(0));
+    assert!(expired.err.contains("certs/shop/tls.crt has expired since 20"), "{}", expired.err);
 }
 
 #[test]

@@ -74,12 +74,28 @@ impl CredentialUse {
     /// The problem to report when some of the files do not exist.
     #[must_use]
     pub fn not_found(&self, missing: &[&str]) -> Problem {
+        self.problem(Severity::Error, "credentials-not-found", &format!("{} not found", missing.join(", ")))
+    }
+
+    /// The problem to report when the files cannot be used.
+    #[must_use]
+    pub fn unusable(&self, why: &str) -> Problem {
+        self.problem(Severity::Error, "credentials-unusable", why)
+    }
+
+    /// The problem to report when the certificate has expired: whoever connects refuses it, until it is renewed.
+    #[must_use]
+    pub fn expired(&self, what: &str) -> Problem {
+        self.problem(Severity::Warning, "credentials-expired", what)
+    }
+
+    fn problem(&self, severity: Severity, code: &'static str, what: &str) -> Problem {
         let field = self.path.rsplit('.').next().unwrap_or_default();
         Problem {
-            severity: Severity::Error,
-            code: "credentials-not-found",
+            severity,
+            code,
             path: self.path.clone(),
-            message: format!("{field} \"{}\": {} not found", self.name, missing.join(", ")),
+            message: format!("{field} \"{}\": {what}", self.name),
             help: None,
             span: self.span,
             related: Vec::new(),
