@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -183,4 +185,28 @@ pub fn wait_until_dead(stream: &mut TcpStream) -> io::Result<()> {
         }
     }
     Err(io::Error::new(ErrorKind::TimedOut, "the connection is still open for writing"))
+}
+
+/// Connects with `openssl`, a TLS client that is not ours, with the certificate in `dir` or none; whether the other
+/// end speaks AMQP then.
+#[must_use]
+pub fn tls_speaks_amqp(port: u16, dir: Option<&Path>) -> bool {
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-quiet", "-verify_quiet", "-connect", &format!("localhost:{port}")]);
+    if let Some(dir) = dir {
+        command.arg("-cert").arg(dir.join("tls.crt")).arg("-key").arg(dir.join("tls.key"));
+    }
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut client = piped.spawn().expect("start openssl");
+    // The SASL header: who lets us in answers with its own. It may have hung up already.
+    let mut stdin = client.stdin.take().expect("stdin");
+    let _ = stdin.write_all(b"AMQP\x03\x01\x00\x00").and_then(|()| stdin.flush());
+    let mut answer = [0; 4];
+    let mut stdout = client.stdout.take().expect("stdout");
+    let spoke = stdout.read_exact(&mut answer).is_ok() && answer == *b"AMQP";
+    drop(stdin);
+    // It may wait for a server that waits for it.
+    let _ = client.kill();
+    client.wait().expect("its end");
+    spoke
 }

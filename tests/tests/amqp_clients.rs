@@ -162,3 +162,37 @@ fn fe2o3_over_a_real_interior() {
     fe2o3::every_scenario(&Ground::over_an_interior(&real, true));
     fe2o3::every_scenario(&Ground::over_an_interior(&real, false));
 }
+
+/// A gateway whose AMQP listener demands a certificate, and where those of the test are.
+fn guarded_gateway() -> (Hub, Gateway, u16, Authority, Scratch) {
+    let (hub, port, home, authority) = (Hub::start(), free_port(), Scratch::new(), Authority::new("clients-ca"));
+    authority.server(&["localhost"]).write(&home.join("credentials/clients"));
+    let definition = Definition::new("east").amqp(port, &["ssl-profile: clients", "authenticate-peer: true"]);
+    let credentials = home.join("credentials");
+    let gateway = hub.gateway_with(&definition, &["--credentials-dir", credentials.to_str().unwrap()]);
+    (hub, gateway, port, authority, home)
+}
+
+#[test]
+fn a_guarded_listener_lets_nobody_in_without_a_certificate_of_its_authority() {
+    let (_hub, mut gateway, port, authority, home) = guarded_gateway();
+    let stranger = Authority::new("clients-ca").client("stranger").write(&home.join("stranger"));
+    let friend = authority.client("friend").write(&home.join("friend"));
+    for (certificates, welcome) in [(None, false), (Some(&stranger), false), (Some(&friend), true)] {
+        assert_eq!(moorline_tests::peer::tls_speaks_amqp(port, certificates.map(|dir| dir.as_path())), welcome);
+    }
+    gateway.process.wait_for(&["WARN", "the client presented no certificate"]);
+}
+
+#[test]
+fn proton_with_a_certificate_on_a_guarded_listener() {
+    let Some(python) = python() else { return };
+    let (_hub, _gateway, port, authority, home) = guarded_gateway();
+    let friend = authority.client("friend").write(&home.join("friend"));
+    let output = Command::new(python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/amqp_clients/proton_clients.py"))
+        .args(["certified", &format!("amqps://localhost:{port}"), friend.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -2,35 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use moorline_tests::authority::Authority;
 use moorline_tests::definition::Definition;
 use moorline_tests::network::{Gateway, Hub};
+use moorline_tests::peer::tls_speaks_amqp;
 use moorline_tests::ports::free_port;
 use moorline_tests::scratch::Scratch;
 
-/// Links as a TLS client that is not ours, with the certificate in `dir` or none; answers whether the hub spoke AMQP.
+/// Whether the hub speaks AMQP with a TLS client that is not ours, with the certificate in `dir` or none.
 fn openssl(hub: &Hub, dir: Option<&Path>) -> bool {
-    let mut command = Command::new("openssl");
-    command.args(["s_client", "-quiet", "-verify_quiet", "-connect", &format!("localhost:{}", hub.port())]);
-    if let Some(dir) = dir {
-        command.arg("-cert").arg(dir.join("tls.crt")).arg("-key").arg(dir.join("tls.key"));
-    }
-    let mut client = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    // The SASL header: a hub that lets us in answers with its own. It may have hung up already.
-    let mut stdin = client.stdin.take().unwrap();
-    let _ = stdin.write_all(b"AMQP\x03\x01\x00\x00").and_then(|()| stdin.flush());
-    let mut answer = [0; 4];
-    let mut stdout = client.stdout.take().unwrap();
-    let spoke = std::io::Read::read_exact(&mut stdout, &mut answer).is_ok() && answer == *b"AMQP";
-    drop(stdin);
-    // It may wait for a server that waits for it.
-    let _ = client.kill();
-    client.wait().unwrap();
-    spoke
+    tls_speaks_amqp(hub.port(), dir)
 }
 
 #[test]
