@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use moorline_amqp::message::{self, Properties};
-use moorline_amqp::{
-    Attach, Config, Connection, End, Event, Incoming, LinkId, Role, Sasl, SessionId, Terminus, Value,
-};
+use moorline_amqp::{Attach, Config, Connection, End, Event, Incoming, LinkId, Role, Sasl, SessionId, Terminus, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
