@@ -15,8 +15,6 @@ pub enum Kind {
     Connector = 5,
     /// One end of a connection, or of a request in it.
     Flow = 6,
-    /// A port for other routers.
-    RouterAccess = 15,
     /// A whole connection, both ways.
     Connection = 16,
 }
@@ -65,7 +63,6 @@ pub enum Attribute {
     /// Connections since the start.
     ConnectionCount = 40,
     StreamId = 47,
-    LinkCount = 52,
     OperationalStatus = 53,
     Role = 54,
     /// Microseconds since 1970.

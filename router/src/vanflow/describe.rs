@@ -4,7 +4,7 @@ use super::attribute::{Attribute, Kind};
 use super::ledger::{Audience, Writer};
 use crate::core::FlowSnapshot;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Which records the network's collectors want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,8 +38,7 @@ pub struct Moment {
 impl Moment {
     /// An earlier moment on the wall's clock.
     pub fn at(&self, earlier: Instant) -> u64 {
-        let passed = self.now.saturating_duration_since(earlier).as_micros();
-        self.micros.saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX))
+        self.micros.saturating_sub(micros(self.now.saturating_duration_since(earlier)))
     }
 }
 
@@ -108,15 +107,49 @@ pub struct Link<'a> {
     pub traffic: (u64, u64),
 }
 
-/// A port for edges.
+/// A request, when it is over.
 #[derive(Debug, Clone, Copy)]
-pub struct RouterAccess<'a> {
-    /// Number of its record.
+pub struct Request<'a> {
+    /// Number of its record; the far end knows it as the flow id of the message.
     pub number: u64,
-    /// Entity name.
-    pub name: &'a str,
-    /// Edges that are linked over it.
-    pub links: u64,
+    /// Number of the record of the connection that it came on.
+    pub connection: u64,
+    /// When it began.
+    pub started: Instant,
+    /// Octets of the body from the socket.
+    pub octets: u64,
+    /// From the request to the head of the answer.
+    pub latency: Option<Duration>,
+    /// HTTP method.
+    pub method: &'a str,
+    /// Status of the answer.
+    pub status: Option<u16>,
+    /// Reason phrase, or why there was no answer.
+    pub reason: Option<&'a str>,
+    /// HTTP/2 only.
+    pub stream: Option<u32>,
+    /// Connector's end: the record at the listener's end.
+    pub counterflow: Option<&'a str>,
+    /// Connector's end: the ids of the routers passed, joined by `|`.
+    pub trace: Option<&'a str>,
+}
+
+impl Request<'_> {
+    pub(super) fn write(&self, record: &mut Writer<'_>, connection: &str, moment: Moment) {
+        let status = self.status.map(|status| status.to_string());
+        record
+            .put(Attribute::Parent, connection)
+            .put(Attribute::Start, moment.at(self.started))
+            .put(Attribute::End, moment.micros)
+            .put_some(Attribute::Counterflow, self.counterflow)
+            .put(Attribute::Octets, self.octets)
+            .put_some(Attribute::Latency, self.latency.map(micros))
+            .put(Attribute::Method, self.method)
+            .put_some(Attribute::Result, status.as_deref())
+            .put_some(Attribute::Reason, self.reason)
+            .put_some(Attribute::Trace, self.trace)
+            .put_some(Attribute::StreamId, self.stream.map(u64::from));
+    }
 }
 
 impl RouterFacts {
@@ -182,17 +215,6 @@ impl Link<'_> {
     }
 }
 
-impl RouterAccess<'_> {
-    pub(super) fn write(&self, record: &mut Writer<'_>, router: &str, started: u64) {
-        record
-            .put(Attribute::Parent, router)
-            .put(Attribute::Start, started)
-            .put(Attribute::Name, self.name)
-            .put(Attribute::LinkCount, self.links)
-            .put(Attribute::Role, "edge");
-    }
-}
-
 /// Whose record a flow is, and of what kind; none when it needs no record of its own.
 pub(super) fn flow_record(flow: &FlowSnapshot<'_>, dialect: Dialect) -> Option<(Kind, Audience)> {
     match (dialect, flow.listener) {
@@ -214,7 +236,7 @@ pub(super) fn write_end(flow: &FlowSnapshot<'_>, record: &mut Writer<'_>, parent
         .put(Attribute::SourceHost, host.as_str())
         .put(Attribute::SourcePort, port.as_str())
         .put(Attribute::Octets, flow.bytes_in)
-        .put_some(Attribute::Latency, micros(flow))
+        .put_some(Attribute::Latency, flow.latency.map(micros))
         .put_some(Attribute::Trace, flow.trace)
         .put_some(Attribute::OctetsUnacked, flow.window.map(|(_, unacked)| unacked))
         .put_some(Attribute::WindowSize, flow.window.map(|(size, _)| size))
@@ -232,7 +254,7 @@ pub(super) fn write_connection(flow: &FlowSnapshot<'_>, record: &mut Writer<'_>,
         .put(Attribute::SourcePort, port.as_str())
         .put(Attribute::Octets, flow.bytes_in)
         .put(Attribute::OctetsReverse, flow.bytes_out)
-        .put_some(Attribute::Latency, micros(flow))
+        .put_some(Attribute::Latency, flow.latency.map(micros))
         .put_some(Attribute::ListenerError, flow.error);
 }
 
@@ -241,7 +263,7 @@ pub(super) fn write_addition(flow: &FlowSnapshot<'_>, record: &mut Writer<'_>, c
     record
         .put_some(Attribute::Trace, flow.trace)
         .put(Attribute::Connector, connector)
-        .put_some(Attribute::ServerLatency, micros(flow))
+        .put_some(Attribute::ServerLatency, flow.latency.map(micros))
         .put_some(Attribute::ConnectorError, flow.error);
     if !flow.local.is_empty() {
         let (host, port) = host_and_port(flow.local);
@@ -249,8 +271,8 @@ pub(super) fn write_addition(flow: &FlowSnapshot<'_>, record: &mut Writer<'_>, c
     }
 }
 
-fn micros(flow: &FlowSnapshot<'_>) -> Option<u64> {
-    flow.latency.map(|latency| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX))
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Host without brackets, and port; both empty when there is no address yet.

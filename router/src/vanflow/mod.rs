@@ -14,7 +14,7 @@ mod message;
 mod recorder;
 
 pub use attribute::{Attribute, Datum, Kind};
-pub use describe::{Dialect, Link, Moment, RouterAccess, RouterFacts, Service};
+pub use describe::{Dialect, Link, Moment, Request, RouterFacts, Service};
 pub use ledger::{Audience, Entry, Ledger, Writer};
 pub use message::{Addition, BEACONS, Said, Source, Statement, additions, additions_to, asks_for_everything};
 pub use recorder::{Recorder, Round};

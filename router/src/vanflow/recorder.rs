@@ -2,7 +2,7 @@
 
 use super::attribute::{Attribute, Kind};
 use super::describe::{
-    Dialect, Link, Moment, RouterAccess, RouterFacts, Service, flow_record, write_addition, write_connection, write_end,
+    Dialect, Link, Moment, Request, RouterFacts, Service, flow_record, write_addition, write_connection, write_end,
 };
 use super::ledger::{Audience, Entry, Ledger};
 use super::message::{BEACONS, Source, additions, asks_for_everything};
@@ -110,6 +110,19 @@ impl Recorder {
         }
     }
 
+    /// A request is over; it is told at once. Only networks of 2.x have a record for it.
+    pub fn request_ended(&mut self, request: &Request<'_>, moment: Moment) {
+        if !self.flows || self.dialect != Dialect::Ends {
+            return;
+        }
+        let (identity, connection) = (self.record_id(request.number), self.record_id(request.connection));
+        let (kind, audience) = (Kind::Flow, Audience::Flows);
+        let entry = Entry { number: request.number, kind, audience, identity: &identity };
+        if let Some(mut record) = self.ledger.write_ended(entry, 0) {
+            request.write(&mut record, &connection, moment);
+        }
+    }
+
     /// What is new, with its addresses.
     pub fn flush(&mut self, now: u64, send: impl FnMut(&str, Vec<u8>)) {
         let (events, flows, owner) = (self.events, self.flows, self.adds());
@@ -190,16 +203,6 @@ impl Round<'_> {
             let entry =
                 Entry { number: link.number, kind: Kind::Link, audience: Audience::Events, identity: &identity };
             link.write(&mut self.recorder.ledger.write(entry), &self.recorder.source.id, dialect);
-        }
-    }
-
-    /// A port for edges; only 3.x knows such records.
-    pub fn router_access(&mut self, access: &RouterAccess<'_>, started: u64) {
-        if self.recorder.dialect == Dialect::Connections {
-            let identity = self.recorder.record_id(access.number);
-            let (kind, audience) = (Kind::RouterAccess, Audience::Events);
-            let entry = Entry { number: access.number, kind, audience, identity: &identity };
-            access.write(&mut self.recorder.ledger.write(entry), &self.recorder.source.id, started);
         }
     }
 

@@ -302,6 +302,42 @@ fn a_flow_that_nobody_saw_open_is_one_record() {
 }
 
 #[test]
+fn a_request_belongs_to_its_connection() {
+    let mut desk = Desk::new("GJhyN");
+    let request = Request {
+        number: 9,
+        connection: 7,
+        started: desk.now.now,
+        octets: 10,
+        latency: Some(Duration::from_micros(800)),
+        method: "GET",
+        status: Some(200),
+        reason: Some("OK"),
+        stream: Some(3),
+        counterflow: Some("Q_QpR:16"),
+        trace: Some("0/interior-2.7"),
+    };
+    desk.pass(Duration::from_micros(900));
+    desk.recorder.request_ended(&request, desk.now);
+    let whole = vec![
+        (0, Value::Uint(6)),
+        (1, text("GJhyN:9")),
+        (2, text("GJhyN:7")),
+        (3, Value::Ulong(BEGUN)),
+        (4, Value::Ulong(BEGUN + 900)),
+        (5, text("Q_QpR:16")),
+        (23, Value::Ulong(10)),
+        (24, Value::Ulong(800)),
+        (27, text("GET")),
+        (28, text("200")),
+        (29, text("OK")),
+        (31, text("0/interior-2.7")),
+        (47, Value::Ulong(3)),
+    ];
+    assert_eq!(desk.sent_flows(), [whole]);
+}
+
+#[test]
 fn an_end_that_was_not_told_is_found() {
     let mut desk = Desk::new("Q_QpR");
     desk.round(Dialect::Ends, &[desk.client()]);
