@@ -261,3 +261,20 @@ fn a_multicast_message_is_accepted_when_anyone_took_it() {
     assert_eq!(hub.peers[from].states.get(&sent), Some(&DeliveryState::Released));
     assert_eq!(hub.router.open_splices(), 0);
 }
+
+#[test]
+fn a_consumer_that_leaves_before_its_verdict_leaves_a_doubt() {
+    let mut hub = Hub::new();
+    let (from, to) = (hub.client("from"), hub.client("to"));
+    hub.receiver(to, "queue");
+    let link = hub.sender(from, Some("queue"));
+    // It never hears of the message; the router does not know that.
+    hub.peers[to].deaf = true;
+    let sent = hub.send(from, link, None, "x");
+    let gone = hub.peers.remove(to);
+    hub.router.remove_connection(gone.conn, None, hub.now);
+    hub.run();
+    let doubt = DeliveryState::Modified { delivery_failed: true, undeliverable_here: false };
+    assert_eq!(hub.peers[from].states.get(&sent), Some(&doubt));
+    assert_eq!(hub.router.open_splices(), 0);
+}

@@ -287,7 +287,7 @@ impl Router {
             _ => None,
         });
         for splice in waiting.chain(sending).collect::<Vec<_>>() {
-            self.cut_splice(splice, FailedState::Released);
+            self.lose_splice_sink(splice);
         }
         for address in changed {
             self.address_changed(&address);
@@ -427,7 +427,7 @@ impl Router {
                 let cause = "the peer closed the link in mid-stream".to_owned();
                 self.fail_flow(flow, cause, FailedState::Modified);
             }
-            Some(Owner::Splice(splice)) => self.cut_splice(splice, FailedState::Released),
+            Some(Owner::Splice(splice)) => self.lose_splice_sink(splice),
             Some(Owner::Nobody) | None => {}
         }
     }

@@ -41,6 +41,11 @@ impl Router {
             }
         }
         let whole = (from != Source::Nobody).then(|| self.splices.insert(Splice::everyone(from)));
+        if let (Some(id), Source::Link(conn, delivery)) = (whole, from)
+            && let Some(conn) = self.conns.get_mut(conn)
+        {
+            conn.incoming.insert(delivery, super::conn::Inbound::Splice(id));
+        }
         let (source, end) = match whole {
             Some(id) => (Source::Copy(id), End::Last),
             None => (Source::Nobody, End::LastSettled),

@@ -317,6 +317,14 @@ impl Router {
         }
     }
 
+    /// The next hop is gone. It may have acted on what it got whole; a stream's other end is told in its own way.
+    pub(super) fn lose_splice_sink(&mut self, id: MessageId) {
+        let Some(splice) = self.splices.get(id) else { return };
+        let sent = matches!(splice.to, Sink::Link { out: Some(_), .. });
+        let state = if splice.whole && sent { FailedState::Modified } else { FailedState::Released };
+        self.cut_splice(id, state);
+    }
+
     /// The next hop is gone, or does not take it: the sender hears so.
     pub(super) fn cut_splice(&mut self, id: MessageId, state: FailedState) {
         self.decide_splice(id, state.state());
