@@ -10,5 +10,7 @@ pub mod message;
 pub mod performative;
 
 pub use codec::Value;
-pub use connection::{Config, Connection, End, Event, Incoming, LinkId, Outgoing, Pushed, Sasl, SessionId};
+pub use connection::{
+    Config, Connection, End, Event, Incoming, LinkFacts, LinkId, Outgoing, Pushed, Sasl, SessionId, Tally,
+};
 pub use performative::{Attach, Condition, DeliveryState, RemoteOpen, Role, Terminus};

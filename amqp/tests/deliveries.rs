@@ -4,7 +4,7 @@
 
 mod support;
 
-use moorline_amqp::{Condition, DeliveryState, End, Event, Incoming, Outgoing, Pushed};
+use moorline_amqp::{Condition, DeliveryState, End, Event, Incoming, Outgoing, Pushed, Role, Tally};
 use support::*;
 
 #[test]
@@ -300,4 +300,37 @@ fn ranges_are_taken_apart() {
     pair.client.inbox = frame(0, b"\x00\x53\x15\xc0\x0d\x05\x41\x70\xff\xff\xff\xff\x43\x41\x00\x53\x24\x45");
     pair.client.read(pair.now);
     assert_eq!(pair.client.events(), [told(0)]);
+}
+
+#[test]
+fn both_ends_count_what_became_of_deliveries() {
+    let mut pair = Pair::open(usize::MAX);
+    let (out, _) = pair.sending(5);
+    for _ in 0..2 {
+        pair.send(out, b"settled", End::LastSettled);
+        pair.run();
+    }
+    pair.server.take();
+    pair.send(out, b"accepted", End::Last);
+    pair.run();
+    let accepted = pair.server.delivery();
+    pair.server.engine.dispose(accepted, Some(DeliveryState::Accepted), true);
+    pair.run();
+    pair.server.take();
+    pair.send(out, b"open", End::Last);
+    pair.run();
+    let expected = Tally { deliveries: 4, presettled: 2, accepted: 1, ..Tally::default() };
+    for (engine, role) in [(&pair.client.engine, Role::Sender), (&pair.server.engine, Role::Receiver)] {
+        let links = engine.links();
+        let link = links.first().unwrap();
+        assert_eq!((links.len(), link.role, link.number, link.unsettled), (1, role, 1, 1));
+        assert_eq!((link.tally, engine.tally()), (expected, expected));
+    }
+    assert!(pair.server.engine.last_delivery().is_some());
+    assert_eq!(pair.client.engine.last_delivery(), None);
+    pair.client.engine.detach(out, None);
+    pair.run();
+    for engine in [&pair.client.engine, &pair.server.engine] {
+        assert_eq!((engine.links().len(), engine.tally()), (0, expected));
+    }
 }

@@ -28,6 +28,8 @@ impl Connection {
         link.handle = Some(session.take_handle()?);
         link.attach = Some(Box::new(attach));
         session.names.insert(name);
+        self.links_made += 1;
+        link.number = self.links_made;
         let key = self.links.insert(link);
         if session.state == SessionState::Waiting {
             session.waiting.push(key);
@@ -161,6 +163,7 @@ impl Connection {
 
     fn remove_link(&mut self, key: LinkKey) {
         let Some(link) = self.links.remove(key) else { return };
+        self.gone += link.tally;
         let Some(session) = self.sessions.get_mut(link.session) else { return };
         if let Some(handle) = link.handle {
             session.free_handle(handle);
@@ -249,6 +252,8 @@ impl Connection {
             link.limit = remote.initial_delivery_count;
         }
         let fresh = session.names.insert((link.role, link.name.clone()));
+        self.links_made += 1;
+        link.number = self.links_made;
         let key = self.links.insert(link);
         session.remote_handles.insert(remote.handle, key);
         if fresh {

@@ -116,6 +116,9 @@ impl Connection {
                 }
                 link.delivery_count = link.delivery_count.wrapping_add(1);
                 link.credit = link.credit.saturating_sub(1);
+                link.tally.deliveries += 1;
+                link.tally.presettled += u64::from(transfer.settled);
+                self.last_delivery = Some(self.last_received);
                 if !over || !(transfer.settled || transfer.aborted) {
                     if self.incoming_total >= self.config.max_unsettled {
                         return Err(Fault::connection(RESOURCE_LIMIT, "too many unsettled deliveries"));
@@ -142,7 +145,13 @@ impl Connection {
     pub fn dispose(&mut self, delivery: Incoming, state: Option<DeliveryState>, settled: bool) {
         let Some(session) = self.sessions.get_mut(delivery.session) else { return };
         let Some(entry) = session.incoming.get(&delivery.id) else { return };
-        let partial = self.links.get_mut(entry.link).and_then(|link| link.incoming.as_mut());
+        let link = self.links.get_mut(entry.link);
+        let partial = link.and_then(|link| {
+            if settled {
+                link.tally.settle(state.as_ref());
+            }
+            link.incoming.as_mut()
+        });
         let mut partial = partial.filter(|part| part.id == delivery.id && !entry.complete);
         let sender_knows = partial.as_ref().is_some_and(|part| part.settled);
         // A sender that has settled it has forgotten it, and there is nothing to say without a state.

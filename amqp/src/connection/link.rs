@@ -1,6 +1,7 @@
 //! Links (2.6): their state.
 
 use super::LinkId;
+use super::facts::Tally;
 use crate::{Attach, Role};
 use slotmap::{Key, KeyData, new_key_type};
 
@@ -61,6 +62,9 @@ pub(super) struct Link {
     pub(super) incoming: Option<Partial>,
     /// Sender: the delivery in the middle of which we are.
     pub(super) outgoing: Option<u32>,
+    /// Counts up with the links of the connection.
+    pub(super) number: u64,
+    pub(super) tally: Tally,
 }
 
 /// A delivery whose last frame has not arrived.
@@ -93,6 +97,8 @@ impl Link {
             drain_due: false,
             incoming: None,
             outgoing: None,
+            number: 0,
+            tally: Tally::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod attach;
 mod config;
 mod event;
+mod facts;
 mod fault;
 mod flow;
 mod incoming;
@@ -16,6 +17,7 @@ mod timing;
 
 pub use config::{Config, PlainCheck, Sasl, SaslServer};
 pub use event::{Closed, End, Event, Incoming, LinkId, Outgoing, Pushed, SessionId};
+pub use facts::{LinkFacts, Tally};
 
 use crate::frame::{AMQP_HEADER, MIN_MAX_FRAME_SIZE, SASL_HEADER};
 use crate::performative::ending::put_close;
@@ -67,11 +69,16 @@ pub struct Connection {
     frame_limit: usize,
     sessions: Sessions,
     links: SlotMap<LinkKey, Link>,
+    /// How many links there were.
+    links_made: u64,
+    /// What links that are gone have counted.
+    gone: Tally,
     next_tag: u64,
     /// Deliveries in the sessions' tables, both bounded by [`Config::max_unsettled`].
     incoming_total: usize,
     outgoing_total: usize,
     last_received: Instant,
+    last_delivery: Option<Instant>,
     last_sent: Instant,
     /// Length of the incomplete frame that the last call of `poll_event` left.
     leftover: usize,
@@ -112,10 +119,13 @@ impl Connection {
             frame_limit: MIN_MAX_FRAME_SIZE as usize,
             sessions: Sessions::default(),
             links: SlotMap::with_key(),
+            links_made: 0,
+            gone: Tally::default(),
             next_tag: 1,
             incoming_total: 0,
             outgoing_total: 0,
             last_received: now,
+            last_delivery: None,
             last_sent: now,
             leftover: 0,
         }
@@ -183,6 +193,7 @@ impl Connection {
 
     fn forget_everything(&mut self) {
         self.sessions = Sessions::default();
+        self.gone = self.tally();
         self.links.clear();
         self.incoming_total = 0;
         self.outgoing_total = 0;

@@ -55,6 +55,8 @@ impl Connection {
         link.outgoing = Some(id);
         link.delivery_count = link.delivery_count.wrapping_add(1);
         link.credit = link.credit.saturating_sub(1);
+        link.tally.deliveries += 1;
+        link.tally.presettled += u64::from(end == End::LastSettled || link.snd_settle_mode == 1);
         let delivery = Outgoing { session: link.session, id };
         Some((delivery, self.send(delivery, [payload, &[]], end, true)))
     }
@@ -187,6 +189,11 @@ impl Connection {
             }
             entry.settled = disposition.settled;
             let over = entry.settled && entry.finished;
+            if entry.settled
+                && let Some(link) = self.links.get_mut(entry.link)
+            {
+                link.tally.settle(disposition.state.as_ref());
+            }
             let delivery = Outgoing { session: id, id: delivery };
             let (state, settled) = (disposition.state.clone(), disposition.settled);
             self.events.push_back(Event::Disposition { delivery, state, settled });

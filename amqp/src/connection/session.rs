@@ -300,9 +300,12 @@ impl Connection {
             self.events.extend(told.map(|d| Event::OutgoingGone(Outgoing { session: id, id: d })));
         }
         self.outgoing_dropped(outgoing.len());
-        let events = &mut self.events;
+        let (events, gone) = (&mut self.events, &mut self.gone);
         self.links.retain(|key, link| {
             let stays = link.session != id;
+            if !stays {
+                *gone += link.tally;
+            }
             if let Some(condition) = tell.filter(|_| !stays && link.known_to_caller()) {
                 events.push_back(Event::Detached(LinkId::from(key), condition.cloned()));
             }
