@@ -42,7 +42,7 @@ pub(crate) fn run(
         // Before the router, so that no signal finds the default action once it runs.
         let mut endings = Endings::catch().context("signals cannot be caught").or_runtime()?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let options = StartOptions { version, site, host_name: Some(host::name()) };
+        let options = StartOptions { version, site, host_name: Some(host::name()), ..StartOptions::default() };
         let router = start(config, options).map_err(not_started)?;
         let mut events = router.events();
         let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;

@@ -14,6 +14,13 @@ impl RouterConfig {
         let problems = references(self, &|_, _| 0);
         if problems.is_empty() { Ok(()) } else { Err(RouterConfigError { problems }) }
     }
+
+    /// The entities that name an `sslProfile`, each as kind and name.
+    #[must_use]
+    pub fn users_of(&self, profile: &str) -> Vec<String> {
+        let users = profile_references(self).into_iter().filter(|(_, _, used)| *used == profile);
+        users.map(|(kind, name, _)| format!("{kind} {name}")).collect()
+    }
 }
 
 /// `line` answers the line of an entity, by kind and name.

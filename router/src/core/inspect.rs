@@ -2,7 +2,7 @@
 
 use super::Router;
 use super::flow::{Flow, FlowSnapshot};
-use super::types::{ConnId, ConnectorId, ListenerId, ServiceTally};
+use super::types::{ConnId, ConnectorId, FlowId, ListenerId, ServiceTally};
 
 impl Router {
     /// Five characters in front of the numbers of this router's records; together they are unique in the network.
@@ -33,6 +33,11 @@ impl Router {
     /// Bytes received and sent on a connection.
     pub fn traffic(&self, conn: ConnId) -> (u64, u64) {
         self.conns.get(conn).map(|conn| conn.traffic).unwrap_or_default()
+    }
+
+    /// One flow.
+    pub fn flow(&self, id: FlowId) -> Option<FlowSnapshot<'_>> {
+        self.flows.get(id).map(Flow::snapshot)
     }
 
     /// All flows that are open, in no order.

@@ -25,6 +25,11 @@ impl LinkQueues {
         self.queues.is_empty()
     }
 
+    /// How many wait for a link.
+    pub(super) fn waiting(&self, link: LinkId) -> usize {
+        self.queues.get(&link).map_or(0, |queue| queue.waiting.len())
+    }
+
     /// Bytes that wait for a link.
     pub(super) fn bytes(&self, link: LinkId) -> usize {
         self.queues.get(&link).map_or(0, |queue| queue.bytes)

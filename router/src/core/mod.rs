@@ -8,6 +8,7 @@ mod attach;
 mod conn;
 mod edge;
 mod endpoint;
+mod facts;
 mod flow;
 mod head;
 mod hub;
@@ -25,6 +26,7 @@ mod streams;
 mod table;
 mod types;
 
+pub use facts::{AddressFacts, ConnectionFacts, LinkFacts, Passages};
 pub use flow::FlowSnapshot;
 pub use types::*;
 
@@ -32,7 +34,7 @@ use conn::{Conn, LinkUse, Owner};
 use endpoint::Endpoint;
 use flow::{FailedState, Flow};
 use inbound::Transfer;
-use moorline_amqp::{DeliveryState, Event, LinkId, Outgoing};
+use moorline_amqp::{DeliveryState, Event, LinkId, Outgoing, Tally};
 use names::Names;
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
@@ -91,6 +93,9 @@ pub struct Router {
     /// The hub drains: it answers for nothing any more.
     leaving: bool,
     locals: FxHashMap<String, Local>,
+    passages: Passages,
+    /// Deliveries of connections that are gone.
+    gone: Tally,
     actions: VecDeque<Action>,
 }
 
@@ -115,6 +120,8 @@ impl Router {
             edges: FxHashMap::default(),
             leaving: false,
             locals: FxHashMap::default(),
+            passages: Passages::default(),
+            gone: Tally::default(),
             actions: VecDeque::new(),
         }
     }
@@ -263,6 +270,7 @@ impl Router {
         }
         self.handle_input(conn_id, &[], now);
         let Some(mut conn) = self.conns.remove(conn_id) else { return };
+        self.gone += conn.amqp.tally();
         self.edge_gone(conn_id, &conn.container);
         if self.uplink == Some(conn_id) {
             let up = |(_, conn): &(ConnId, &Conn)| conn.spec.role == ConnRole::Uplink && conn.opened;

@@ -71,7 +71,7 @@ impl Router {
     /// The server for a new stream or message.
     pub(super) fn choose(&mut self, address: &str, origin: Origin) -> Option<Dest> {
         let conns = &self.conns;
-        self.table.choose(address, |dest| {
+        let chosen = self.table.choose(address, |dest| {
             if !may_serve(conns, dest, origin) {
                 return None;
             }
@@ -85,7 +85,9 @@ impl Router {
                     Some(if conn.superseded { 2 } else { u8::from(busy(conn)) })
                 }
             }
-        })
+        })?;
+        self.count_passage(address, origin, chosen);
+        Some(chosen)
     }
 
     /// The uplink as a way out of an edge for what comes from here.

@@ -1,5 +1,6 @@
 //! Who serves which address: our connectors, the edges that consume it, the network behind the uplink.
 
+use super::facts::Passages;
 use super::types::{ConnId, ConnectorId, EndpointId, ListenerId};
 use moorline_amqp::LinkId;
 use rustc_hash::FxHashMap;
@@ -45,6 +46,7 @@ pub(super) struct Entry {
     pub(super) listeners: Vec<ListenerId>,
     /// Endpoints that produce for it, and what each was told last.
     pub(super) endpoints: Vec<(EndpointId, bool)>,
+    pub(super) passages: Passages,
 }
 
 impl Entry {
@@ -170,6 +172,13 @@ impl Table {
         self.turns += 1;
         best.turn = self.turns;
         Some(best.dest)
+    }
+
+    /// Counts what was sent to an address.
+    pub(super) fn passed(&mut self, address: &str, passage: Passages) {
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.passages += passage;
+        }
     }
 
     /// Counts a stream that begins (+1) or ends (-1). A server that has left is not counted any more.

@@ -44,13 +44,22 @@ pub(super) async fn run<G>(
     setup_deadline: Instant,
     while_setting_up: G,
 ) -> Ended {
+    if !matches!(owner, Owner::Uplink(_)) {
+        driver.accepted.set(driver.accepted.get() + 1);
+    }
     let signal = Rc::new(Signal::default());
     let conn = driver.core(|router, now| {
         let conn = router.add_connection(spec, now);
-        driver
-            .connections
-            .borrow_mut()
-            .insert(conn, ConnectionEntry { signal: Rc::clone(&signal), owner, peer: None, since: Timestamp::now() });
+        let entry = ConnectionEntry {
+            number: driver.new_number(),
+            signal: Rc::clone(&signal),
+            owner,
+            peer: None,
+            since: Timestamp::now(),
+            began: now,
+            tls: transport.tls(),
+        };
+        driver.connections.borrow_mut().insert(conn, entry);
         conn
     });
     let mut task = AmqpTask { driver, conn, transport, signal, unused: Vec::new() };

@@ -3,19 +3,26 @@
 //! Tasks borrow the core between two awaits, never across one, so no lock is needed and no message is passed.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
+use moorline_definition::router_config::RouterConfig;
 use slotmap::SecondaryMap;
 use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
 
 use super::listen::TcpListening;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals, UplinkBoard};
 use super::target::Target;
+use super::tls::Profiles;
 use super::vanflow;
 use super::{Event, Timestamp, access, flow};
-use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, ListenerId, Report, Router};
+use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, ListenerId, Report, Router, Settings};
+use crate::management::types::connection::Tls;
+use crate::management::types::tcp::Traffic;
 use crate::vanflow::Recorder;
 
 /// One system call reads at most this much.
@@ -39,6 +46,8 @@ pub(super) enum Service {
 
 #[derive(Debug)]
 pub(super) struct FlowEntry {
+    /// Unique among connections of all kinds.
+    pub(super) number: u64,
     pub(super) signal: Rc<Signal>,
     pub(super) service: Service,
 }
@@ -56,11 +65,16 @@ pub(super) enum Owner {
 
 #[derive(Debug)]
 pub(super) struct ConnectionEntry {
+    /// Unique among connections of all kinds.
+    pub(super) number: u64,
     pub(super) signal: Rc<Signal>,
     pub(super) owner: Owner,
     /// Set while AMQP is up.
     pub(super) peer: Option<PeerIdentity>,
     pub(super) since: Timestamp,
+    /// When the transport was up.
+    pub(super) began: Instant,
+    pub(super) tls: Option<Tls>,
 }
 
 /// A `tcpConnector` as status shows it.
@@ -71,6 +85,8 @@ pub(super) struct ConnectorEntry {
     pub(super) target: Target,
     pub(super) last_error: RefCell<Option<String>>,
     pub(super) added: Timestamp,
+    /// Of connections that are over; `opened` counts all.
+    pub(super) past: Cell<Traffic>,
 }
 
 /// The state of the router thread.
@@ -82,8 +98,20 @@ pub(super) struct Driver {
     pub(super) listeners: RefCell<SecondaryMap<ListenerId, Rc<TcpListening>>>,
     pub(super) connectors: RefCell<SecondaryMap<ConnectorId, Rc<ConnectorEntry>>>,
     endpoints: RefCell<SecondaryMap<EndpointId, Rc<Signal>>>,
+    /// Tasks of AMQP listeners, by name.
+    pub(super) doors: RefCell<BTreeMap<String, JoinHandle<()>>>,
+    pub(super) profiles: Arc<Profiles>,
     pub(super) uplinks: UplinkBoard,
     pub(super) recorder: RefCell<Recorder>,
+    /// What is configured now; services are added to it and removed with them.
+    pub(super) configured: RefCell<RouterConfig>,
+    /// Product version.
+    pub(super) version: String,
+    pub(super) host_name: String,
+    pub(super) started: Instant,
+    /// AMQP connections that others have opened.
+    pub(super) accepted: Cell<u64>,
+    numbers: Cell<u64>,
     pub(super) totals: Totals,
     pub(super) draining: Cell<bool>,
     /// A task has panicked.
@@ -92,10 +120,24 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(router: Router, uplinks: UplinkBoard, events: broadcast::Sender<Event>) -> Rc<Driver> {
+    pub(super) fn new(
+        settings: &Settings,
+        configured: RouterConfig,
+        host_name: String,
+        profiles: Arc<Profiles>,
+        uplinks: UplinkBoard,
+        events: broadcast::Sender<Event>,
+    ) -> Rc<Driver> {
+        let router = Router::new(settings.clone());
         Rc::new(Driver {
             recorder: RefCell::new(vanflow::recorder(&router)),
             router: RefCell::new(router),
+            host_name,
+            configured: RefCell::new(configured),
+            version: settings.version.clone(),
+            started: Instant::now(),
+            accepted: Cell::new(0),
+            numbers: Cell::new(0),
             buffers: RefCell::new(Buffers {
                 wire: vec![0; WIRE_BUFFER].into_boxed_slice(),
                 plain: Vec::with_capacity(2 * WIRE_BUFFER),
@@ -104,6 +146,8 @@ impl Driver {
             connections: RefCell::default(),
             listeners: RefCell::default(),
             connectors: RefCell::default(),
+            doors: RefCell::default(),
+            profiles,
             endpoints: RefCell::default(),
             uplinks,
             totals: Totals::default(),
@@ -121,6 +165,17 @@ impl Driver {
         result
     }
 
+    /// Looks at the core.
+    pub(super) fn inspect<R>(&self, look: impl FnOnce(&Router) -> R) -> R {
+        look(&self.router.borrow())
+    }
+
+    /// A number that no other connection has.
+    pub(super) fn new_number(&self) -> u64 {
+        self.numbers.set(self.numbers.get() + 1);
+        self.numbers.get()
+    }
+
     /// The same with the scratch buffers.
     pub(super) fn core_with_buffers<R>(
         self: &Rc<Self>,
@@ -132,7 +187,7 @@ impl Driver {
 
     /// Starts a task of the router thread. A panic in it is a fault of ours and ends the router, which its
     /// supervisor starts again: half a router would be worse than none.
-    pub(super) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) -> tokio::task::JoinHandle<()> {
+    pub(super) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         let guard = PanicGuard(Rc::clone(self));
         tokio::task::spawn_local(async move {
             let _guard = guard;
@@ -183,7 +238,8 @@ impl Driver {
     /// Registers the wake-up of a flow; call it before the core's actions are carried out.
     pub(super) fn enter_flow(&self, flow: FlowId, service: Service) -> Rc<Signal> {
         let signal = Rc::new(Signal::default());
-        let entry = FlowEntry { signal: Rc::clone(&signal), service };
+        let entry = FlowEntry { number: self.new_number(), signal: Rc::clone(&signal), service };
+        self.count_flow(service, |past| past.opened += 1);
         self.flows.borrow_mut().insert(flow, entry);
         self.totals.count_flow();
         signal
@@ -200,6 +256,34 @@ impl Driver {
     pub(super) fn remove_endpoint(self: &Rc<Self>, id: EndpointId) {
         self.core(|router, _| router.remove_endpoint(id));
         self.endpoints.borrow_mut().remove(id);
+    }
+
+    /// Counts for a service that is still there.
+    fn count_flow(&self, service: Service, count: impl FnOnce(&mut Traffic)) {
+        let (listeners, connectors) = (self.listeners.borrow(), self.connectors.borrow());
+        let past = match service {
+            Service::Listener(id) => listeners.get(id).map(|listening| &listening.past),
+            Service::Connector(id) => connectors.get(id).map(|entry| &entry.past),
+        };
+        if let Some(past) = past {
+            let mut traffic = past.get();
+            count(&mut traffic);
+            past.set(traffic);
+        }
+    }
+
+    /// Takes a flow that is over out of the books.
+    pub(super) fn forget_flow(self: &Rc<Self>, flow: FlowId) {
+        let bytes = self.inspect(|router| router.flow(flow).map(|flow| (flow.bytes_in, flow.bytes_out)));
+        let entry = self.flows.borrow_mut().remove(flow);
+        if let (Some(entry), Some((bytes_in, bytes_out))) = (entry, bytes) {
+            self.count_flow(entry.service, |past| {
+                past.closed += 1;
+                past.bytes_in += bytes_in;
+                past.bytes_out += bytes_out;
+            });
+        }
+        self.core(|router, now| router.forget_flow(flow, now));
     }
 
     /// TCP connections that are open, or being opened.

@@ -31,7 +31,7 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
         biased;
         outcome = connector.target.connect(alpn.as_deref().map(str::as_bytes)) => outcome,
         () = closed_by_core(&driver, flow, &signal) => {
-            forget(&driver, flow);
+            driver.forget_flow(flow);
             return;
         }
     };
@@ -61,7 +61,7 @@ pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, transport: Transport, 
         match next {
             Next::Close(kind) => {
                 socket.close(kind).await;
-                forget(&driver, flow);
+                driver.forget_flow(flow);
                 return;
             }
             Next::Yield => yield_now().await,
@@ -85,7 +85,7 @@ async fn fail(driver: &Rc<Driver>, flow: FlowId, signal: &Signal, cause: String)
     if driver.core(|router, _| router.flow_io(flow).close.is_none()) {
         closed_by_core(driver, flow, signal).await;
     }
-    forget(driver, flow);
+    driver.forget_flow(flow);
 }
 
 async fn closed_by_core(driver: &Rc<Driver>, flow: FlowId, signal: &Signal) {
@@ -95,11 +95,6 @@ async fn closed_by_core(driver: &Rc<Driver>, flow: FlowId, signal: &Signal) {
             return;
         }
     }
-}
-
-fn forget(driver: &Rc<Driver>, flow: FlowId) {
-    driver.flows.borrow_mut().remove(flow);
-    driver.core(|router, now| router.forget_flow(flow, now));
 }
 
 struct FlowSocket {

@@ -7,12 +7,14 @@ mod access;
 mod amqp_task;
 mod backoff;
 mod connect;
+mod doors;
 mod drain;
 mod driver;
 mod event;
 mod flow;
 mod handle;
 mod listen;
+mod management;
 mod plan;
 mod problem;
 mod resolve;
@@ -36,7 +38,7 @@ pub use event::Event;
 pub use handle::{Ending, RouterHandle};
 pub use listen::{BindError, PortOwner};
 pub use problem::{ServiceError, StartError, StartProblem};
-pub use start::{StartOptions, start};
+pub use start::{LogControl, StartOptions, start};
 pub use status::{
     ConnectorStatus, EdgeStatus, ListenerState, ListenerStatus, PeerIdentity, RouterStatus, TotalsStatus, UplinkState,
     UplinkStatus,

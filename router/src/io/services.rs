@@ -1,12 +1,13 @@
 //! Adding and removing services while the router runs, and its status.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::Timestamp;
 use super::driver::{ConnectorEntry, Driver, Owner, Service};
-use super::listen::{TcpListening, serve_tcp};
+use super::listen::{TcpListening, probe, serve_tcp};
 use super::plan::{ConnectorPlan, ListenerPlan};
-use super::problem::ServiceError;
+use super::problem::{ServiceError, StartProblem};
 use super::status::{ConnectorStatus, EdgeStatus, RouterStatus};
 use crate::core::{Mode, Settings};
 
@@ -18,11 +19,8 @@ impl Driver {
     /// Adds a listener; its port opens when the core says so.
     pub(super) fn add_listener(self: &Rc<Self>, plan: ListenerPlan) -> Result<(), ServiceError> {
         let name = plan.spec.name.clone();
+        self.free_listener_name(&name)?;
         let listeners = &self.listeners;
-        if listeners.borrow().values().any(|l| l.name == name) {
-            let kind = LISTENER;
-            return Err(ServiceError::Exists { kind, name });
-        }
         let address = plan.spec.address.clone();
         let listening = Rc::new(TcpListening::new(name, address, plan.target, plan.tls));
         // Known before the core's actions are carried out: the first may be to open the port.
@@ -31,8 +29,33 @@ impl Driver {
             listeners.borrow_mut().insert(id, Rc::clone(&listening));
             id
         });
+        self.configured.borrow_mut().tcp_listeners.push(plan.entity);
         self.spawn(serve_tcp(Rc::clone(self), id, listening));
         Ok(())
+    }
+
+    fn free_listener_name(&self, name: &str) -> Result<(), ServiceError> {
+        if self.listeners.borrow().values().any(|listening| listening.name == name) {
+            return Err(ServiceError::Exists { kind: LISTENER, name: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Adds a listener whose port is free now: its host may have to be resolved, which must not stop the router.
+    pub(super) async fn add_free_listener(self: &Rc<Self>, plan: ListenerPlan) -> Result<(), ServiceError> {
+        self.free_listener_name(&plan.spec.name)?;
+        let free = match plan.target.addresses().await {
+            Ok(addresses) => probe(&addresses),
+            Err(error) => Err(error),
+        };
+        if let Err(source) = free {
+            let entity = format!("{LISTENER} {}", plan.spec.name);
+            return Err(ServiceError::Problem(StartProblem::Bind { entity, source }));
+        }
+        if self.draining.get() {
+            return Err(ServiceError::Stopped);
+        }
+        self.add_listener(plan)
     }
 
     /// Removes a listener: its port closes, its connections go on.
@@ -48,6 +71,7 @@ impl Driver {
         self.core(|router, _| router.remove_listener(id));
         listening.remove();
         self.listeners.borrow_mut().remove(id);
+        self.configured.borrow_mut().tcp_listeners.retain(|entity| entity.name != name);
         Ok(())
     }
 
@@ -65,11 +89,13 @@ impl Driver {
             target: plan.target,
             last_error: None.into(),
             added: Timestamp::now(),
+            past: Cell::default(),
         });
         self.core(|router, _| {
             let id = router.add_connector(plan.spec);
             connectors.borrow_mut().insert(id, entry);
         });
+        self.configured.borrow_mut().tcp_connectors.push(plan.entity);
         Ok(())
     }
 
@@ -81,6 +107,7 @@ impl Driver {
         };
         self.core(|router, _| router.remove_connector(id));
         self.connectors.borrow_mut().remove(id);
+        self.configured.borrow_mut().tcp_connectors.retain(|entity| entity.name != name);
         Ok(())
     }
 

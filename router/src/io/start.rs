@@ -10,6 +10,7 @@ use super::handle::RouterHandle;
 use super::plan::plan;
 use super::problem::StartError;
 use super::thread::{Channels, run};
+use crate::management::LogLine;
 
 /// Commands that may wait for the router thread.
 const COMMANDS: usize = 64;
@@ -17,7 +18,7 @@ const COMMANDS: usize = 64;
 const EVENTS: usize = 256;
 
 /// What a configuration does not say.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StartOptions {
     /// Product version that the network sees.
     pub version: String,
@@ -25,11 +26,25 @@ pub struct StartOptions {
     pub site: Option<String>,
     /// This host's name, for the same.
     pub host_name: Option<String>,
+    /// The log of the program, as management shows and sets it; none: it does neither.
+    pub log: Option<Arc<dyn LogControl>>,
+}
+
+/// The log of the program that the router runs in.
+pub trait LogControl: Send + Sync {
+    /// Sets the level of a module, from now on: `DEFAULT` or another of [`MODULES`](crate::management::types::log::MODULES); such as `info+`.
+    ///
+    /// # Errors
+    /// Why it is not set, in words.
+    fn set_level(&self, module: &str, level: &str) -> Result<(), String>;
+
+    /// The last lines, at most so many, oldest first.
+    fn recent(&self, limit: usize) -> Vec<LogLine>;
 }
 
 impl Default for StartOptions {
     fn default() -> StartOptions {
-        StartOptions { version: env!("CARGO_PKG_VERSION").to_owned(), site: None, host_name: None }
+        StartOptions { version: env!("CARGO_PKG_VERSION").to_owned(), site: None, host_name: None, log: None }
     }
 }
 
@@ -40,6 +55,7 @@ impl Default for StartOptions {
 /// # Errors
 /// All problems of the configuration at once; nothing runs then.
 pub fn start(config: &RouterConfig, options: StartOptions) -> Result<RouterHandle, StartError> {
+    let log = options.log.clone();
     let plan = plan(config, options).map_err(StartError::Problems)?;
     let profiles = Arc::clone(&plan.profiles);
     let (command_sender, commands) = mpsc::channel(COMMANDS);
@@ -49,7 +65,7 @@ pub fn start(config: &RouterConfig, options: StartOptions) -> Result<RouterHandl
     let channels = Channels { commands, events: events.clone(), ending: ending_sender };
     std::thread::Builder::new()
         .name("router".to_owned())
-        .spawn(move || run(plan, channels, started))
+        .spawn(move || run(plan, log, channels, started))
         .map_err(StartError::Thread)?;
     match has_started.recv() {
         Ok(Ok(())) => Ok(RouterHandle { commands: command_sender, events, ending, profiles }),

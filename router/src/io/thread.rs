@@ -2,24 +2,26 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::LocalSet;
 
 use super::Timestamp;
 use super::drain::{Drain, Drained};
 use super::driver::Driver;
 use super::event::Event;
 use super::handle::{Answer, Command, Ending};
-use super::listen::{probe, serve_amqp};
+use super::management;
 use super::plan::{ListenerPlan, Plan};
-use super::problem::{ServiceError, StartProblem};
+use super::problem::ServiceError;
+use super::start::LogControl;
 use super::status::{UplinkBoard, UplinkState, UplinkStatus};
 use super::uplink::{self, UplinkPlan};
 use super::vanflow::Telling;
-use crate::core::{Router, Settings};
+use crate::core::Settings;
 
 /// Names are resolved on helper threads; more than this many wait in line.
 const RESOLVER_THREADS: usize = 4;
@@ -32,7 +34,12 @@ pub(super) struct Channels {
 }
 
 /// The body of the thread. `started` hears whether it runs.
-pub(super) fn run(plan: Plan, channels: Channels, started: std::sync::mpsc::SyncSender<io::Result<()>>) {
+pub(super) fn run(
+    plan: Plan,
+    log: Option<Arc<dyn LogControl>>,
+    channels: Channels,
+    started: std::sync::mpsc::SyncSender<io::Result<()>>,
+) {
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVER_THREADS).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -45,7 +52,7 @@ pub(super) fn run(plan: Plan, channels: Channels, started: std::sync::mpsc::Sync
     let Channels { commands, events, ending } = channels;
     let tasks = LocalSet::new();
     let outcome = tasks.block_on(&runtime, async {
-        let thread = RouterThread::start(plan, events);
+        let thread = RouterThread::start(plan, log, events);
         let _ = started.send(Ok(()));
         thread.serve(commands).await
     });
@@ -72,8 +79,6 @@ pub(super) fn run(plan: Plan, channels: Channels, started: std::sync::mpsc::Sync
 struct RouterThread {
     driver: Rc<Driver>,
     settings: Settings,
-    /// Ports that edges link to; they close when a drain begins.
-    doors: Vec<JoinHandle<()>>,
     drain: Option<Rc<Drain>>,
     drain_answers: Vec<oneshot::Sender<Drained>>,
 }
@@ -81,10 +86,11 @@ struct RouterThread {
 type Served = Result<(Vec<oneshot::Sender<Drained>>, Drained), String>;
 
 impl RouterThread {
-    fn start(plan: Plan, events: broadcast::Sender<Event>) -> RouterThread {
+    fn start(plan: Plan, log: Option<Arc<dyn LogControl>>, events: broadcast::Sender<Event>) -> RouterThread {
         let settings = plan.settings;
         let board = UplinkBoard::new(plan.uplinks.iter().map(first_status).collect());
-        let driver = Driver::new(Router::new(settings.clone()), board, events);
+        let host_name = plan.facts.host_name.clone().unwrap_or_default();
+        let driver = Driver::new(&settings, plan.config, host_name, plan.profiles, board, events);
         let telling = Telling::new(&driver, plan.facts, &plan.uplinks);
         driver.spawn(telling.run(Rc::clone(&driver)));
         for text in plan.warnings {
@@ -99,12 +105,14 @@ impl RouterThread {
         for error in added.filter_map(Result::err) {
             tracing::warn!(%error, "a service is left out");
         }
-        let doors =
-            plan.amqp.into_iter().map(|listener| driver.spawn(serve_amqp(Rc::clone(&driver), listener))).collect();
+        for listener in plan.amqp {
+            driver.open_door(listener);
+        }
+        driver.spawn(management::serve(Rc::clone(&driver), log));
         if !plan.uplinks.is_empty() {
             driver.spawn(uplink::run(Rc::clone(&driver), plan.uplinks));
         }
-        RouterThread { driver, settings, doors, drain: None, drain_answers: Vec::new() }
+        RouterThread { driver, settings, drain: None, drain_answers: Vec::new() }
     }
 
     async fn serve(mut self, mut commands: mpsc::Receiver<Command>) -> Served {
@@ -159,23 +167,10 @@ impl RouterThread {
         let _ = answer.send(outcome);
     }
 
-    /// The port is tried before the listener is added; its host may have to be resolved, which must not stop the router.
     fn add_listener(&self, listener: ListenerPlan, answer: Answer) {
         let driver = Rc::clone(&self.driver);
         self.driver.spawn(async move {
-            let free = match listener.target.addresses().await {
-                Ok(addresses) => probe(&addresses),
-                Err(error) => Err(error),
-            };
-            let outcome = match free {
-                Err(source) => Err(ServiceError::Problem(StartProblem::Bind {
-                    entity: format!("tcpListener {}", listener.spec.name),
-                    source,
-                })),
-                Ok(()) if driver.draining.get() => Err(ServiceError::Stopped),
-                Ok(()) => driver.add_listener(listener),
-            };
-            let _ = answer.send(outcome);
+            let _ = answer.send(driver.add_free_listener(listener).await);
         });
     }
 
@@ -186,9 +181,7 @@ impl RouterThread {
             drain.hasten(deadline);
             return;
         }
-        for door in self.doors.drain(..) {
-            door.abort();
-        }
+        self.driver.close_doors();
         let drain = Rc::new(Drain::new(deadline));
         self.driver.spawn(Rc::clone(&drain).run(Rc::clone(&self.driver)));
         self.drain = Some(drain);

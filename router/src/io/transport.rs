@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::driver::Buffers;
 use super::socket;
 use super::tls::{Refusal, refusal_words};
+use crate::management::types::connection::Tls as EncryptionFacts;
 
 /// Encrypted bytes that may wait for the socket.
 const PENDING_LIMIT: usize = 256 * 1024;
@@ -206,6 +207,18 @@ impl Transport {
         let taken = room.min(plain.len());
         self.ahead = plain[taken..].to_vec();
         Ok(Taken::Bytes(&plain[..taken]))
+    }
+
+    /// How it is encrypted, in the words that OpenSSL has for it.
+    pub(super) fn tls(&self) -> Option<EncryptionFacts> {
+        let session = &self.tls.as_ref()?.session;
+        let version = session.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
+        let suite = session.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+        Some(EncryptionFacts {
+            protocol: version.replace('_', "."),
+            strength: if suite.contains("AES_128") { 128 } else { 256 },
+            cipher: suite.replace("TLS13_", "TLS_"),
+        })
     }
 
     /// One system call; what it brings, decrypted, goes to the end of `plain`. `wire` is scratch space.

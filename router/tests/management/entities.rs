@@ -5,6 +5,7 @@ use moorline_amqp::Value;
 use moorline_definition::router_config::{
     AddressEntity, Connector, HttpBridge, Listener, LogEntity, RouterEntity, RouterMode, SslProfile, TcpBridge,
 };
+use moorline_router::core::{AddressFacts, LinkFacts};
 use moorline_router::management::types::{address, amqp, connection, http, link, log, management, policy, router, tcp};
 use moorline_router::management::{EntityType, Kind, Record};
 
@@ -103,11 +104,8 @@ pub(crate) fn everything() -> Fixed {
                 Kind::Listener,
                 vec![amqp::listener(&Listener { name: "amqp".to_owned(), port: 5672, ..Listener::default() })],
             ),
-            (Kind::Link, vec![link::link(link::Link { address: Some("Mecho".to_owned()), ..link::Link::default() })]),
-            (
-                Kind::Address,
-                vec![address::address(&address::Address { key: "Mecho".to_owned(), ..Default::default() })],
-            ),
+            (Kind::Link, vec![link::link(2, LinkFacts { address: Some("Mecho".to_owned()), ..LinkFacts::default() })]),
+            (Kind::Address, vec![address::address(&AddressFacts { key: "Mecho".to_owned(), ..Default::default() })]),
             (
                 Kind::ConfigAddress,
                 vec![address::config(

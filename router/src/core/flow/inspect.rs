@@ -31,6 +31,8 @@ pub struct FlowSnapshot<'a> {
     pub parent: u64,
     /// Whether it is a client of one of our listeners.
     pub listener: bool,
+    /// Service address.
+    pub address: &'a str,
     /// The socket's peer; empty while it is being connected.
     pub peer: &'a str,
     /// Connector's end: our address of the socket; else empty.
@@ -81,6 +83,7 @@ impl Flow {
         };
         FlowSnapshot {
             listener: matches!(self.side, Side::Listener(_)),
+            address: &self.address,
             peer: &self.peer,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
@@ -96,6 +99,7 @@ impl FlowRecord {
     pub fn snapshot(&self) -> FlowSnapshot<'_> {
         FlowSnapshot {
             listener: self.listener,
+            address: &self.address,
             peer: &self.peer,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
@@ -115,6 +119,7 @@ impl RecordFacts {
             number: self.number,
             parent: self.parent,
             listener: false,
+            address: "",
             peer: "",
             local: &self.local,
             started,

@@ -21,6 +21,7 @@ use crate::io::status::{ListenerState, ListenerStatus};
 use crate::io::tls::Live;
 use crate::io::transport::Transport;
 use crate::io::{Event, Timestamp, flow, socket};
+use crate::management::types::tcp::Traffic;
 
 /// Wait before a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -41,6 +42,8 @@ pub(in crate::io) struct TcpListening {
     removed: Cell<bool>,
     changed: Signal,
     state: RefCell<State>,
+    /// Of connections that are over; `opened` counts all.
+    pub(in crate::io) past: Cell<Traffic>,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,7 @@ impl TcpListening {
             removed: Cell::new(false),
             changed: Signal::default(),
             state: RefCell::new(State::Waiting),
+            past: Cell::default(),
         }
     }
 
@@ -86,6 +90,14 @@ impl TcpListening {
     /// Whether the port is open, or a client that came through it has not been handed to the core yet.
     pub(in crate::io) fn is_open(&self) -> bool {
         matches!(*self.state.borrow(), State::Listening(_)) || self.handshakes.available_permits() < HANDSHAKES_AT_ONCE
+    }
+
+    /// Why the port cannot be opened.
+    pub(in crate::io) fn trouble(&self) -> Option<String> {
+        match &*self.state.borrow() {
+            State::Failed(cause) => Some(cause.clone()),
+            State::Waiting | State::Listening(_) => None,
+        }
     }
 
     pub(in crate::io) fn status(&self, open_flows: usize) -> ListenerStatus {

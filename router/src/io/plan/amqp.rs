@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use moorline_definition::router_config::{Connector, Listener, Role, RouterMode};
 
-use super::Check;
 use super::bridges::{needs_profile, port, target_port};
 use super::profiles::{server_tls, target_tls};
+use super::{Check, StartProblem};
 use crate::core::{ConnRole, ConnectionSpec};
 use crate::io::listen::{AmqpListenPlan, BindTarget};
 use crate::io::target::Target;
-use crate::io::tls::Clients;
+use crate::io::tls::{Clients, Profiles};
 use crate::io::uplink::UplinkPlan;
 
 const DEFAULT_MAX_FRAME_SIZE: u32 = 16_384;
@@ -74,69 +74,83 @@ impl<'a> Check<'a> {
         let mut plans = Vec::new();
         for listener in &config.listeners {
             let name = &listener.name;
-            let unserved = if listener.http == Some(true) {
-                Some("health, metrics and console over HTTP are not served")
-            } else if !matches!(listener.role, Role::Normal | Role::Edge) {
-                Some("its role is not served")
-            } else if listener.role == Role::Edge && config.router.mode == RouterMode::Edge {
-                Some("an edge accepts no edges")
-            } else {
-                None
-            };
-            match unserved {
-                Some(why) => {
-                    self.warnings.push(format!("listener {name} is not opened: {why} by the embedded router yet"))
+            if let Some(why) = unserved(listener, config.router.mode) {
+                self.warnings.push(format!("listener {name} is not opened: {why} by the embedded router yet"));
+                continue;
+            }
+            match amqp_listener_plan(listener, &self.profiles) {
+                Ok((target, plan)) => {
+                    self.warnings.extend(open_to_all(listener, &target));
+                    plans.push((format!("listener {name}"), target, plan));
                 }
-                None => plans.extend(self.amqp_listener(listener)),
+                Err(problem) => self.report(problem),
             }
         }
         plans
     }
+}
 
-    fn amqp_listener(&mut self, listener: &'a Listener) -> Option<(String, BindTarget, AmqpListenPlan)> {
-        let entity = format!("listener {}", listener.name);
-        let mechanisms = listener.sasl_mechanisms.as_deref().unwrap_or_default();
-        let only_external = mechanisms.split_whitespace().eq(["EXTERNAL"]);
-        let clients = match listener.authenticate_peer == Some(true) || only_external {
-            true => Clients::Proven,
-            false => Clients::Known,
-        };
-        let profile = listener.ssl_profile.as_deref().filter(|p| !p.is_empty());
-        let tls = match profile {
-            None if clients == Clients::Proven => {
-                return self.fail(needs_profile(entity));
-            }
-            None => None,
-            Some(profile) => match server_tls(&self.profiles, &entity, profile, clients, &[]) {
-                Ok(tls) => Some(tls),
-                Err(problem) => return self.fail(problem),
-            },
-        };
-        let target = BindTarget { host: listener.host.clone().unwrap_or_default(), port: listener.port };
-        let role = if listener.role == Role::Edge { ConnRole::Edge } else { ConnRole::Client };
-        if role == ConnRole::Client && clients != Clients::Proven && target.is_wildcard() {
-            self.warnings.push(format!(
-                "listener {}: whoever reaches this host can use the network and change this router; \
-                 bind it to a loopback address or demand client certificates",
-                listener.name
-            ));
-        }
-        let plan = AmqpListenPlan {
-            name: listener.name.clone(),
-            sockets: Vec::new(),
-            tls,
-            spec: ConnectionSpec {
-                role,
-                label: String::new(),
-                hostname: None,
-                max_frame_size: listener.max_frame_size.unwrap_or(DEFAULT_MAX_FRAME_SIZE),
-                max_session_frames: listener.max_session_frames.unwrap_or(DEFAULT_MAX_SESSION_FRAMES),
-                idle_timeout: idle_timeout(listener.idle_timeout_seconds),
-                external: false,
-            },
-        };
-        Some((entity, target, plan))
+/// Why this router does not open a listener at all.
+pub(in crate::io) fn unserved(listener: &Listener, mode: RouterMode) -> Option<&'static str> {
+    if listener.http == Some(true) {
+        Some("health, metrics and console over HTTP are not served")
+    } else if !matches!(listener.role, Role::Normal | Role::Edge) {
+        Some("its role is not served")
+    } else if listener.role == Role::Edge && mode == RouterMode::Edge {
+        Some("an edge accepts no edges")
+    } else {
+        None
     }
+}
+
+/// Clients must prove who they are.
+fn clients(listener: &Listener) -> Clients {
+    let mechanisms = listener.sasl_mechanisms.as_deref().unwrap_or_default();
+    let only_external = mechanisms.split_whitespace().eq(["EXTERNAL"]);
+    if listener.authenticate_peer == Some(true) || only_external { Clients::Proven } else { Clients::Known }
+}
+
+/// A warning of a port through which anyone can do anything.
+pub(in crate::io) fn open_to_all(listener: &Listener, target: &BindTarget) -> Option<String> {
+    let open = listener.role != Role::Edge && clients(listener) != Clients::Proven && target.is_wildcard();
+    open.then(|| {
+        format!(
+            "listener {}: whoever reaches this host can use the network and change this router; \
+             bind it to a loopback address or demand client certificates",
+            listener.name
+        )
+    })
+}
+
+/// An AMQP listener as the driver wants it, without its sockets.
+pub(in crate::io) fn amqp_listener_plan(
+    listener: &Listener,
+    profiles: &Profiles,
+) -> Result<(BindTarget, AmqpListenPlan), StartProblem> {
+    let entity = format!("listener {}", listener.name);
+    let clients = clients(listener);
+    let profile = listener.ssl_profile.as_deref().filter(|p| !p.is_empty());
+    let tls = match profile {
+        None if clients == Clients::Proven => return Err(needs_profile(entity)),
+        None => None,
+        Some(profile) => Some(server_tls(profiles, &entity, profile, clients, &[])?),
+    };
+    let target = BindTarget { host: listener.host.clone().unwrap_or_default(), port: listener.port };
+    let plan = AmqpListenPlan {
+        name: listener.name.clone(),
+        sockets: Vec::new(),
+        tls,
+        spec: ConnectionSpec {
+            role: if listener.role == Role::Edge { ConnRole::Edge } else { ConnRole::Client },
+            label: String::new(),
+            hostname: None,
+            max_frame_size: listener.max_frame_size.unwrap_or(DEFAULT_MAX_FRAME_SIZE),
+            max_session_frames: listener.max_session_frames.unwrap_or(DEFAULT_MAX_SESSION_FRAMES),
+            idle_timeout: idle_timeout(listener.idle_timeout_seconds),
+            external: false,
+        },
+    };
+    Ok((target, plan))
 }
 
 fn idle_timeout(seconds: Option<u32>) -> Duration {

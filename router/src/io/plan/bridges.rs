@@ -25,6 +25,7 @@ pub(in crate::io) fn listener_plan(bridge: &TcpBridge, profiles: &Profiles) -> R
         Some(profile) => Some(server_tls(profiles, &entity, profile, clients, SERVICE_ALPN)?),
     };
     Ok(ListenerPlan {
+        entity: bridge.clone(),
         tls,
         target: BindTarget { host: bridge.host.clone().unwrap_or_default(), port: port(&entity, &bridge.port)? },
         spec: ListenerSpec {
@@ -49,6 +50,7 @@ pub(in crate::io) fn connector_plan(bridge: &TcpBridge, profiles: &Profiles) -> 
     let port = port(&entity, &bridge.port).and_then(|port| target_port(&entity, port))?;
     let tls = target_tls(profiles, &entity, bridge.ssl_profile.as_deref(), &host, bridge.verify_hostname)?;
     Ok(ConnectorPlan {
+        entity: bridge.clone(),
         spec: ConnectorSpec {
             name: bridge.name.clone(),
             address: bridge.address.clone(),

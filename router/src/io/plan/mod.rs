@@ -8,9 +8,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
-use moorline_definition::router_config::{RouterConfig, RouterMode};
+use moorline_definition::router_config::{RouterConfig, RouterMode, TcpBridge};
 use rustls::ServerConfig;
 
+pub(super) use amqp::{amqp_listener_plan, open_to_all, unserved};
 pub(super) use bridges::{connector_plan, listener_plan};
 
 use super::listen::{AmqpListenPlan, BindError, BindTarget, open};
@@ -25,6 +26,8 @@ use crate::vanflow::RouterFacts;
 
 /// What the router thread runs. Ports of AMQP listeners are open, those of services are only known to be free.
 pub(super) struct Plan {
+    /// The configuration without the services, which are added one by one.
+    pub(super) config: RouterConfig,
     pub(super) settings: Settings,
     pub(super) profiles: Arc<Profiles>,
     /// What this router's record says.
@@ -39,6 +42,7 @@ pub(super) struct Plan {
 
 /// A `tcpListener`, checked.
 pub(super) struct ListenerPlan {
+    pub(super) entity: TcpBridge,
     pub(super) spec: ListenerSpec,
     pub(super) target: BindTarget,
     pub(super) tls: Option<Arc<Live<ServerConfig>>>,
@@ -46,6 +50,7 @@ pub(super) struct ListenerPlan {
 
 /// A `tcpConnector`, checked.
 pub(super) struct ConnectorPlan {
+    pub(super) entity: TcpBridge,
     pub(super) spec: ConnectorSpec,
     pub(super) target: Target,
 }
@@ -79,10 +84,20 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
+    let settings = settings(config, &options.version);
+    let facts = facts(config, options);
+    let config = RouterConfig {
+        tcp_listeners: Vec::new(),
+        tcp_connectors: Vec::new(),
+        http_listeners: Vec::new(),
+        http_connectors: Vec::new(),
+        ..config.clone()
+    };
     Ok(Plan {
-        settings: settings(config, &options.version),
-        facts: facts(config, options),
+        config,
+        settings,
         profiles,
+        facts,
         uplinks,
         amqp: opened,
         listeners,

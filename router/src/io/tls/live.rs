@@ -13,7 +13,7 @@ use super::{Clients, TlsError, TlsFiles, TlsIdentity};
 /// All `sslProfile`s of a router, by name. Each is read when it is first used.
 #[derive(Debug)]
 pub(in crate::io) struct Profiles {
-    known: BTreeMap<String, SslProfile>,
+    known: Mutex<BTreeMap<String, SslProfile>>,
     loaded: Mutex<BTreeMap<String, Arc<Profile>>>,
 }
 
@@ -43,7 +43,21 @@ type Build<C> = Box<dyn Fn(&TlsIdentity) -> Result<Arc<C>, TlsError> + Send + Sy
 impl Profiles {
     pub(in crate::io) fn new(profiles: &[SslProfile]) -> Profiles {
         let known = profiles.iter().map(|profile| (profile.name.clone(), profile.clone())).collect();
-        Profiles { known, loaded: Mutex::default() }
+        Profiles { known: Mutex::new(known), loaded: Mutex::default() }
+    }
+
+    /// Adds a profile whose files can be used.
+    pub(in crate::io) fn add(&self, profile: &SslProfile) -> Result<(), TlsError> {
+        let loaded = Arc::new(Profile::load(profile)?);
+        lock(&self.loaded).insert(profile.name.clone(), loaded);
+        lock(&self.known).insert(profile.name.clone(), profile.clone());
+        Ok(())
+    }
+
+    /// Removes a profile; connections that were made with it go on.
+    pub(in crate::io) fn remove(&self, name: &str) {
+        lock(&self.known).remove(name);
+        lock(&self.loaded).remove(name);
     }
 
     /// The profile of a name. Reads its files when it is used for the first time.
@@ -52,8 +66,9 @@ impl Profiles {
         if let Some(profile) = loaded.get(name) {
             return Ok(Arc::clone(profile));
         }
-        let known = self.known.get(name).ok_or_else(|| TlsError::Unknown { profile: name.to_owned() })?;
-        let profile = Arc::new(Profile::load(known)?);
+        let known = lock(&self.known).get(name).cloned();
+        let known = known.ok_or_else(|| TlsError::Unknown { profile: name.to_owned() })?;
+        let profile = Arc::new(Profile::load(&known)?);
         loaded.insert(name.to_owned(), Arc::clone(&profile));
         Ok(profile)
     }

@@ -3,6 +3,7 @@
 use moorline_definition::router_config::AddressEntity;
 
 use super::{configuration, operational};
+use crate::core::AddressFacts;
 use crate::management::record::Record;
 use crate::management::schema::{EntityType, IDENTITY, Kind, NAME, TYPE, boolean, integer, list, text};
 
@@ -72,34 +73,8 @@ pub(super) static AUTO_LINK: EntityType = configuration(
     ],
 );
 
-/// One address.
-#[derive(Debug, Clone, Default)]
-#[allow(missing_docs)]
-pub struct Address {
-    /// The letter of its class (`M` mobile, `L` local, `H` edge) and the address.
-    pub key: String,
-    /// To every consumer, not to one.
-    pub multicast: bool,
-    /// Consumers inside the router.
-    pub in_process: u32,
-    /// Consumers on links.
-    pub subscribers: u32,
-    /// Deliveries from senders that are no routers.
-    pub ingress: u64,
-    /// Deliveries to receivers that are no routers.
-    pub egress: u64,
-    /// Deliveries from router to router.
-    pub transit: u64,
-    /// Deliveries to consumers inside the router.
-    pub to_container: u64,
-    /// Deliveries from inside the router.
-    pub from_container: u64,
-    /// Someone inside the router wants to know whether it can be reached.
-    pub watched: bool,
-}
-
 /// The `router.address` entity.
-pub fn address(facts: &Address) -> Record {
+pub fn address(facts: &AddressFacts) -> Record {
     let local = facts.key.starts_with(['L', 'H']) || facts.key == "M$management";
     let distribution = match (facts.multicast, local) {
         (true, _) => "multicast",
@@ -113,11 +88,11 @@ pub fn address(facts: &Address) -> Record {
         .set_all([("inProcess", facts.in_process), ("subscriberCount", facts.subscribers), ("remoteCount", 0)])
         .set("remoteHostRouters", Vec::new())
         .set_all([
-            ("deliveriesIngress", facts.ingress),
-            ("deliveriesEgress", facts.egress),
-            ("deliveriesTransit", facts.transit),
-            ("deliveriesToContainer", facts.to_container),
-            ("deliveriesFromContainer", facts.from_container),
+            ("deliveriesIngress", facts.passages.ingress),
+            ("deliveriesEgress", facts.passages.egress),
+            ("deliveriesTransit", facts.passages.transit),
+            ("deliveriesToContainer", facts.passages.to_inside),
+            ("deliveriesFromContainer", facts.passages.from_inside),
             ("deliveriesEgressRouteContainer", 0),
             ("deliveriesIngressRouteContainer", 0),
             ("deliveriesRedirectedToFallback", 0),

@@ -65,7 +65,7 @@ pub(super) static LISTENER: EntityType = configuration(
 pub(super) static CONNECTOR: EntityType = configuration(
     "connector",
     Kind::Connector,
-    &["CREATE", "DELETE"],
+    &[],
     &[
         text("host").create().or_text("127.0.0.1"),
         text("port").create().or_text("amqp"),

@@ -88,6 +88,7 @@ impl Desk {
             number: 14,
             parent: 1,
             listener: true,
+            address: "",
             peer: "127.0.0.1:59382",
             local: "",
             started: self.now.now,

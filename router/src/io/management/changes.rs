@@ -1,0 +1,91 @@
+//! CREATE, UPDATE and DELETE, carried out. None of them touches a connection that is there.
+
+use moorline_definition::router_config::Entity;
+
+use super::Node;
+use crate::io::plan::{connector_plan, listener_plan};
+use crate::io::problem::ServiceError;
+use crate::management::types;
+use crate::management::{Change, EntityType, Kind, Record, Response, Source, Status};
+
+impl Node {
+    /// Carries a change out and answers it.
+    pub(super) async fn change(&self, change: Change) -> Result<Response, Response> {
+        if self.driver.draining.get() {
+            return Err(refused(ServiceError::Stopped));
+        }
+        match change {
+            Change::Create(entity) => self.create(entity).await,
+            Change::Update(entity) => self.update(entity),
+            Change::Delete { kind, name } => self.delete(kind, &name),
+        }
+    }
+
+    async fn create(&self, entity: Entity) -> Result<Response, Response> {
+        let (kind, name) = match entity {
+            Entity::TcpListener(bridge) => {
+                let plan =
+                    listener_plan(&bridge, &self.driver.profiles).map_err(ServiceError::from).map_err(refused)?;
+                self.driver.add_free_listener(plan).await.map_err(refused)?;
+                (Kind::TcpListener, bridge.name)
+            }
+            Entity::TcpConnector(bridge) => {
+                let plan =
+                    connector_plan(&bridge, &self.driver.profiles).map_err(ServiceError::from).map_err(refused)?;
+                self.driver.add_connector(plan).map_err(refused)?;
+                (Kind::TcpConnector, bridge.name)
+            }
+            Entity::Listener(listener) => {
+                self.driver.add_amqp_listener(&listener).await.map_err(refused)?;
+                (Kind::Listener, listener.name)
+            }
+            Entity::SslProfile(profile) => {
+                self.driver.add_ssl_profile(&profile).map_err(refused)?;
+                (Kind::SslProfile, profile.name)
+            }
+            other => return Err(not_served("CREATE", other.place().0)),
+        };
+        let record = self.record(kind, &name);
+        Ok(record.map_or_else(Response::deleted, |record| Response::created(&record)))
+    }
+
+    fn update(&self, entity: Entity) -> Result<Response, Response> {
+        let (Entity::Log(level), Some(log)) = (&entity, &self.log) else {
+            return Err(not_served("UPDATE", entity.place().0));
+        };
+        let bad = |why: String| Response::failed(Status::BadRequest, why);
+        log.set_level(&level.module, &level.enable).map_err(bad)?;
+        let mut config = self.driver.configured.borrow_mut();
+        config.logs.retain(|known| known.module != level.module);
+        config.logs.push(level.clone());
+        Ok(Response::ok(types::log::log(level).to_map()))
+    }
+
+    fn delete(&self, kind: Kind, name: &str) -> Result<Response, Response> {
+        match kind {
+            Kind::TcpListener => self.driver.remove_listener(name).map_err(refused)?,
+            Kind::TcpConnector => self.driver.remove_connector(name).map_err(refused)?,
+            Kind::Listener => self.driver.remove_amqp_listener(name).map_err(refused)?,
+            Kind::SslProfile => self.driver.remove_ssl_profile(name).map_err(refused)?,
+            other => return Err(not_served("DELETE", EntityType::of(other).name)),
+        }
+        Ok(Response::deleted())
+    }
+
+    fn record(&self, kind: Kind, name: &str) -> Option<Record> {
+        let records = self.facts().records(kind);
+        records.into_iter().find(|record| record.get("name").as_str() == Some(name))
+    }
+}
+
+fn refused(error: ServiceError) -> Response {
+    let status = match error {
+        ServiceError::Unknown { .. } => Status::NotFound,
+        ServiceError::Exists { .. } | ServiceError::Problem(_) | ServiceError::Stopped => Status::BadRequest,
+    };
+    Response::failed(status, error.to_string())
+}
+
+fn not_served(operation: &str, kind: &str) -> Response {
+    Response::failed(Status::NotImplemented, format!("{operation} of a {kind} is not served by this router"))
+}
