@@ -317,11 +317,11 @@ impl Router {
         }
     }
 
-    /// The next hop is gone. It may have acted on what it got whole; a stream's other end is told in its own way.
+    /// The next hop is gone. It may have acted on what it got; of a TCP stream routers say `released` all the same.
     pub(super) fn lose_splice_sink(&mut self, id: MessageId) {
         let Some(splice) = self.splices.get(id) else { return };
         let sent = matches!(splice.to, Sink::Link { out: Some(_), .. });
-        let state = if splice.whole && sent { FailedState::Modified } else { FailedState::Released };
+        let state = if sent && !splice.windowed { FailedState::Modified } else { FailedState::Released };
         self.cut_splice(id, state);
     }
 

@@ -66,51 +66,7 @@ impl Hub {
     }
 
     fn join(&mut self, id: &str, role: ConnRole, capabilities: &[&str], credit: Option<u32>) -> usize {
-        let amqp = Connection::client(
-            Config {
-                container_id: id.into(),
-                hostname: None,
-                max_frame_size: 16384,
-                channel_max: 10,
-                handle_max: 100,
-                idle_timeout: Duration::from_secs(60),
-                incoming_window: 100,
-                output_limit: 1 << 20,
-                max_unsettled: 100_000,
-                capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
-                properties: Vec::new(),
-                sasl: Sasl::External,
-            },
-            self.now,
-        );
-        let spec = ConnectionSpec {
-            role,
-            label: id.into(),
-            hostname: None,
-            max_frame_size: 16384,
-            max_session_frames: 640,
-            idle_timeout: Duration::from_secs(60),
-            external: true,
-        };
-        let conn = self.router.add_connection(spec, self.now);
-        self.peers.push(Peer {
-            amqp,
-            conn,
-            wire_in: Vec::new(),
-            wire_out: Vec::new(),
-            received: HashMap::new(),
-            partial: HashMap::new(),
-            states: HashMap::new(),
-            refused: Vec::new(),
-            confirmed: Vec::new(),
-            sources: HashMap::new(),
-            tracking: Vec::new(),
-            deaf: false,
-            credit,
-            offered: Vec::new(),
-            session: None,
-            links: 0,
-        });
+        self.peers.push(Peer::join(&mut self.router, id, role, capabilities, credit, self.now));
         self.run();
         self.peers.len() - 1
     }
@@ -176,6 +132,61 @@ impl Hub {
 }
 
 impl Peer {
+    pub(crate) fn join(
+        router: &mut Router,
+        id: &str,
+        role: ConnRole,
+        capabilities: &[&str],
+        credit: Option<u32>,
+        now: Instant,
+    ) -> Peer {
+        let amqp = Connection::client(
+            Config {
+                container_id: id.into(),
+                hostname: None,
+                max_frame_size: 16384,
+                channel_max: 10,
+                handle_max: 100,
+                idle_timeout: Duration::from_secs(60),
+                incoming_window: 100,
+                output_limit: 1 << 20,
+                max_unsettled: 100_000,
+                capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
+                properties: Vec::new(),
+                sasl: Sasl::External,
+            },
+            now,
+        );
+        let spec = ConnectionSpec {
+            role,
+            label: id.into(),
+            hostname: None,
+            max_frame_size: 16384,
+            max_session_frames: 640,
+            idle_timeout: Duration::from_secs(60),
+            external: true,
+        };
+        let conn = router.add_connection(spec, now);
+        Peer {
+            amqp,
+            conn,
+            wire_in: Vec::new(),
+            wire_out: Vec::new(),
+            received: HashMap::new(),
+            partial: HashMap::new(),
+            states: HashMap::new(),
+            refused: Vec::new(),
+            confirmed: Vec::new(),
+            sources: HashMap::new(),
+            tracking: Vec::new(),
+            deaf: false,
+            credit,
+            offered: Vec::new(),
+            session: None,
+            links: 0,
+        }
+    }
+
     pub(crate) fn step(&mut self, router: &mut Router, now: Instant) -> bool {
         let mut moved = false;
         let out = self.amqp.output().len();
