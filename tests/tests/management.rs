@@ -1,0 +1,124 @@
+//! The network's own management tools, pointed at our router.
+//!
+//! Runs where `SKMANAGE` and `SKSTAT` name them; `interop/README.md` says what was seen.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
+
+use std::process::Command;
+
+use moorline_tests::command::{finish, moorline, stderr, stdout};
+use moorline_tests::definition::Definition;
+use moorline_tests::network::{Gateway, Hub};
+use moorline_tests::peer::{connect_when_open, echo_server, is_open, read_exactly, wait_until_closed};
+use moorline_tests::ports::free_port;
+use moorline_tests::process::Process;
+use moorline_tests::scratch::Scratch;
+use moorline_tests::skrouterd::RouterFile;
+use serde_json::Value;
+use std::io::Write as _;
+
+/// One of the tools, on the port of a router.
+struct Tool {
+    program: String,
+    port: u16,
+}
+
+impl Tool {
+    /// None, with a word on why, where the environment does not name it.
+    fn named(variable: &str, port: u16) -> Option<Tool> {
+        let program = std::env::var(variable).ok();
+        if program.is_none() {
+            println!("skipped: {variable} names no tool (see tests/interop/README.md)");
+        }
+        program.map(|program| Tool { program, port })
+    }
+
+    /// Whether it went well, and what it said.
+    fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let bus = format!("amqp://127.0.0.1:{}", self.port);
+        let output = finish(Command::new(&self.program).args(["-b", &bus, "-t", "30"]).args(arguments));
+        (output.status.success(), stdout(&output) + &stderr(&output))
+    }
+
+    fn good(&self, arguments: &[&str]) -> String {
+        let (good, said) = self.run(arguments);
+        assert!(good && !said.contains("Traceback"), "{arguments:?}: {said}");
+        said
+    }
+}
+
+/// An edge without an uplink whose clients come in at `port`.
+fn edge(home: &Scratch, port: u16, file: RouterFile) -> Process {
+    let file = home.write("edge.json", &file.client_listener(port).json());
+    let mut edge = Process::start("edge", moorline(home, ["router", "-c"]).arg(file));
+    edge.wait_for(&["AMQP listening"]);
+    edge
+}
+
+#[test]
+fn every_view_of_skstat_is_shown() {
+    let port = free_port();
+    let Some(skstat) = Tool::named("SKSTAT", port) else { return };
+    let hub = Hub::start();
+    let _gateway: Gateway = hub.gateway(&Definition::new("east").amqp(port, &[]));
+    for (view, words) in [
+        ("-g", "Router Statistics"),
+        ("-c", "TLSv1.3(TLS_"),
+        ("-l", "Router Links"),
+        ("-n", "Router is Standalone"),
+        ("-e", "x.509"),
+        ("-a", "$management"),
+        ("-m", "No memory statistics available"),
+        ("-p", "Policy Configuration"),
+        ("--autolinks", "No AutoLinks found"),
+        ("--vhosts", "No Vhosts"),
+        ("--vhostgroups", "No Vhosts"),
+        ("--vhoststats", "No Vhost Stats"),
+        ("--log", ""),
+        ("--all-entities", "Router Addresses"),
+    ] {
+        let said = skstat.good(&[view]);
+        assert!(said.contains(words), "{view}: {said}");
+    }
+}
+
+#[test]
+fn skmanage_adds_and_removes_services() {
+    let port = free_port();
+    let Some(skmanage) = Tool::named("SKMANAGE", port) else { return };
+    let (home, server, local) = (Scratch::new(), echo_server(free_port()), free_port().to_string());
+    let _edge = edge(&home, port, RouterFile::new("edge", "edge"));
+    let target = server.port().to_string();
+    let (to, at) = (format!("port={target}"), format!("port={local}"));
+    let create = |kind, port| ["CREATE", "--type", kind, "--name", "echo", "address=echo:7", "host=127.0.0.1", port];
+    skmanage.good(&create("tcpConnector", &to));
+    let made: Value = serde_json::from_str(&skmanage.good(&create("tcpListener", &at))).unwrap();
+    assert_eq!(made["identity"], format!("tcpListener/127.0.0.1:{local}:echo"));
+    let mut client = connect_when_open(local.parse().unwrap());
+    client.write_all(b"hello").unwrap();
+    assert_eq!(read_exactly(&mut client, 5).unwrap(), b"hello");
+
+    let read = skmanage.good(&["READ", "--type", "tcpListener", "--name", "echo"]);
+    let read: Value = serde_json::from_str(&read).unwrap();
+    assert_eq!(
+        (&read["operStatus"], &read["bytesIn"], &read["connectionsOpened"]),
+        (&"up".into(), &5.into(), &1.into())
+    );
+    let (good, said) = skmanage.run(&create("tcpListener", &at));
+    assert!(!good && said.contains("there is a tcpListener echo already"), "{said}");
+
+    skmanage.good(&["DELETE", "--type", "tcpListener", "--name", "echo"]);
+    wait_until_closed(local.parse().unwrap());
+    assert!(is_open(port));
+    // Who was there is not cut.
+    client.write_all(b"again").unwrap();
+    assert_eq!(read_exactly(&mut client, 5).unwrap(), b"again");
+    let (good, said) = skmanage.run(&["DELETE", "--type", "tcpListener", "--name", "echo"]);
+    assert!(!good && said.contains("No entity with name=echo"), "{said}");
+    for operation in ["GET-TYPES", "GET-ATTRIBUTES", "GET-OPERATIONS", "GET-ANNOTATIONS"] {
+        skmanage.good(&[operation, "tcpListener"]);
+    }
+    for operation in ["GET-MGMT-NODES", "GET-SCHEMA", "GET-LOG", "QUERY"] {
+        skmanage.good(&[operation]);
+    }
+}
