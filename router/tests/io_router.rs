@@ -289,16 +289,9 @@ async fn what_is_not_served_is_said() {
         host: Some("localhost".to_owned()),
         ..Default::default()
     });
-    config.http_listeners.push(moorline_definition::router_config::HttpBridge {
-        name: "web".to_owned(),
-        port: "8080".to_owned(),
-        address: "web:8080".to_owned(),
-        ..Default::default()
-    });
     let soon = network.ca.issue("soon", &[dns("")], (-9, 3));
     config.ssl_profiles = vec![network.profile("edge", &network.ca, &soon)];
     let _router = run(&config);
     logged(&["WARN", "the certificate of sslProfile edge expires at 20"]).await;
     logged(&["WARN", "listener routers is not opened", "its role is not served"]).await;
-    logged(&["WARN", "httpListener web is left out", "does not carry http"]).await;
 }

@@ -1,5 +1,6 @@
-//! The access log: one line for each TCP connection, at its end.
+//! The access log: one line for each TCP connection and each HTTP request, at its end.
 
+use super::http::RequestRecord;
 use crate::core::FlowRecord;
 
 /// Writes the line to the tracing target `access`.
@@ -16,5 +17,26 @@ pub(super) fn log(record: &FlowRecord) {
         duration_ms = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX),
         error = record.error.as_deref().unwrap_or(""),
         "connection ended"
+    );
+}
+
+/// The same for an HTTP request.
+pub(super) fn log_request(record: &RequestRecord<'_>) {
+    let side = if record.bridge.listener { "listener" } else { "connector" };
+    tracing::info!(
+        target: "access",
+        address = %record.bridge.address,
+        entity = %record.bridge.name,
+        side,
+        peer = %record.peer,
+        method = %record.method,
+        status = record.status.unwrap_or(0),
+        flow = %record.flow_id,
+        counterflow = record.counterflow.unwrap_or(""),
+        bytes_in = record.bytes_in,
+        bytes_out = record.bytes_out,
+        duration_ms = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX),
+        error = record.error.unwrap_or(""),
+        "request ended"
     );
 }

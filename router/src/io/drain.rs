@@ -78,10 +78,21 @@ async fn close_services(driver: &Rc<Driver>) {
         let listeners = driver.listeners.borrow();
         listeners.iter().map(|(id, l)| (id, Rc::clone(l))).collect()
     };
+    let http_listeners: Vec<_> = driver.http_listeners.borrow().clone();
     for (_, listening) in &listeners {
         listening.remove();
     }
-    until(PORT_LIMIT, || !listeners.iter().any(|(_, listening)| listening.is_open())).await;
+    for listener in &http_listeners {
+        listener.close();
+    }
+    let is_open = || {
+        listeners.iter().any(|(_, listening)| listening.is_open())
+            || http_listeners.iter().any(|listener| listener.port.is_open())
+    };
+    until(PORT_LIMIT, || !is_open()).await;
+    for connector in driver.http_connectors.borrow().iter() {
+        connector.close();
+    }
     let connectors: Vec<_> = driver.connectors.borrow().keys().collect();
     driver.core(|router, _| {
         router.stop_serving();
@@ -94,9 +105,13 @@ async fn close_services(driver: &Rc<Driver>) {
     });
 }
 
-/// What a drain waits for: our own TCP connections, and streams between our edges.
+/// What a drain waits for: our own TCP connections and HTTP requests, and streams between our edges.
 fn busy(driver: &Rc<Driver>) -> usize {
-    driver.open_flows() + driver.core(|router, _| router.open_splices())
+    let listeners = driver.http_listeners.borrow();
+    let connectors = driver.http_connectors.borrow();
+    let bridges = listeners.iter().map(|l| &l.bridge).chain(connectors.iter().map(|c| &c.bridge));
+    let requests: usize = bridges.map(|bridge| bridge.open_requests.get()).sum();
+    driver.open_flows() + requests + driver.core(|router, _| router.open_splices())
 }
 
 async fn until(limit: Duration, reached: impl Fn() -> bool) {

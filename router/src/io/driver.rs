@@ -13,6 +13,7 @@ use slotmap::SecondaryMap;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
+use super::http::{HttpConnecting, HttpListening, RequestRecord};
 use super::listen::TcpListening;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals, UplinkBoard};
@@ -97,6 +98,8 @@ pub(super) struct Driver {
     pub(super) connections: RefCell<SecondaryMap<ConnId, ConnectionEntry>>,
     pub(super) listeners: RefCell<SecondaryMap<ListenerId, Rc<TcpListening>>>,
     pub(super) connectors: RefCell<SecondaryMap<ConnectorId, Rc<ConnectorEntry>>>,
+    pub(super) http_listeners: RefCell<Vec<Rc<HttpListening>>>,
+    pub(super) http_connectors: RefCell<Vec<Rc<HttpConnecting>>>,
     endpoints: RefCell<SecondaryMap<EndpointId, Rc<Signal>>>,
     /// Tasks of AMQP listeners, by name.
     pub(super) doors: RefCell<BTreeMap<String, JoinHandle<()>>>,
@@ -148,6 +151,8 @@ impl Driver {
             connectors: RefCell::default(),
             doors: RefCell::default(),
             profiles,
+            http_listeners: RefCell::default(),
+            http_connectors: RefCell::default(),
             endpoints: RefCell::default(),
             uplinks,
             totals: Totals::default(),
@@ -183,6 +188,16 @@ impl Driver {
     ) -> R {
         let mut buffers = self.buffers.borrow_mut();
         self.core(|router, now| call(router, &mut buffers, now))
+    }
+
+    /// Scratch space for one read.
+    pub(super) fn scratch<R>(&self, call: impl FnOnce(&mut [u8]) -> R) -> R {
+        call(&mut self.buffers.borrow_mut().wire)
+    }
+
+    /// An HTTP request is over.
+    pub(super) fn http_request(&self, record: &RequestRecord<'_>) {
+        access::log_request(record);
     }
 
     /// Starts a task of the router thread. A panic in it is a fault of ours and ends the router, which its

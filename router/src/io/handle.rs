@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moorline_definition::router_config::TcpBridge;
+use moorline_definition::router_config::{HttpBridge, TcpBridge};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::drain::Drained;
 use super::event::Event;
-use super::plan::{ConnectorPlan, ListenerPlan, connector_plan, listener_plan};
+use super::http::{HttpConnectorPlan, HttpListenerPlan};
+use super::plan::{
+    ConnectorPlan, ListenerPlan, connector_plan, http_connector_plan, http_listener_plan, listener_plan,
+};
 use super::problem::ServiceError;
 use super::status::RouterStatus;
 use super::tls::Profiles;
@@ -29,6 +32,10 @@ pub(super) enum Command {
     RemoveListener(String, Answer),
     AddConnector(ConnectorPlan, Answer),
     RemoveConnector(String, Answer),
+    AddHttpListener(HttpListenerPlan, Answer),
+    RemoveHttpListener(String, Answer),
+    AddHttpConnector(HttpConnectorPlan, Answer),
+    RemoveHttpConnector(String, Answer),
     Drain(Duration, oneshot::Sender<Drained>),
 }
 
@@ -84,6 +91,40 @@ impl RouterHandle {
     /// When there is none of the name.
     pub async fn remove_tcp_connector(&self, name: &str) -> Result<(), ServiceError> {
         self.ask(|answer| Command::RemoveConnector(name.to_owned(), answer)).await?
+    }
+
+    /// Adds an HTTP service of the network on a local port; the port must be free.
+    ///
+    /// # Errors
+    /// When the name is taken or the service cannot be served.
+    pub async fn add_http_listener(&self, bridge: &HttpBridge) -> Result<(), ServiceError> {
+        let plan = http_listener_plan(bridge, &self.profiles)?;
+        self.ask(|answer| Command::AddHttpListener(plan, answer)).await?
+    }
+
+    /// Closes the port of an HTTP service; requests that run may finish.
+    ///
+    /// # Errors
+    /// When there is none of the name.
+    pub async fn remove_http_listener(&self, name: &str) -> Result<(), ServiceError> {
+        self.ask(|answer| Command::RemoveHttpListener(name.to_owned(), answer)).await?
+    }
+
+    /// Makes a local HTTP server available on the network.
+    ///
+    /// # Errors
+    /// When the name is taken or the service cannot be served.
+    pub async fn add_http_connector(&self, bridge: &HttpBridge) -> Result<(), ServiceError> {
+        let plan = http_connector_plan(bridge, &self.profiles)?;
+        self.ask(|answer| Command::AddHttpConnector(plan, answer)).await?
+    }
+
+    /// Withdraws a local HTTP server from the network; requests that run go on.
+    ///
+    /// # Errors
+    /// When there is none of the name.
+    pub async fn remove_http_connector(&self, name: &str) -> Result<(), ServiceError> {
+        self.ask(|answer| Command::RemoveHttpConnector(name.to_owned(), answer)).await?
     }
 
     /// Accepts nothing new, lets open connections finish within `limit`, closes AMQP in good order and ends the router.

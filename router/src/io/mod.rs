@@ -13,6 +13,7 @@ mod driver;
 mod event;
 mod flow;
 mod handle;
+mod http;
 mod listen;
 mod management;
 mod plan;
@@ -40,7 +41,7 @@ pub use listen::{BindError, PortOwner};
 pub use problem::{ServiceError, StartError, StartProblem};
 pub use start::{LogControl, StartOptions, start};
 pub use status::{
-    ConnectorStatus, EdgeStatus, ListenerState, ListenerStatus, PeerIdentity, RouterStatus, TotalsStatus, UplinkState,
-    UplinkStatus,
+    ConnectorStatus, EdgeStatus, HttpBridgeStatus, ListenerState, ListenerStatus, PeerIdentity, RouterStatus,
+    TotalsStatus, UplinkState, UplinkStatus,
 };
 pub use timestamp::Timestamp;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Timestamp;
 use super::driver::{ConnectorEntry, Driver, Owner, Service};
-use super::listen::{TcpListening, probe, serve_tcp};
+use super::listen::{BindTarget, TcpListening, probe, serve_tcp};
 use super::plan::{ConnectorPlan, ListenerPlan};
 use super::problem::{ServiceError, StartProblem};
 use super::status::{ConnectorStatus, EdgeStatus, RouterStatus};
@@ -44,18 +44,21 @@ impl Driver {
     /// Adds a listener whose port is free now: its host may have to be resolved, which must not stop the router.
     pub(super) async fn add_free_listener(self: &Rc<Self>, plan: ListenerPlan) -> Result<(), ServiceError> {
         self.free_listener_name(&plan.spec.name)?;
-        let free = match plan.target.addresses().await {
+        self.port_is_free(format!("{LISTENER} {}", plan.spec.name), &plan.target).await?;
+        self.add_listener(plan)
+    }
+
+    /// Whether `entity` can have its port now.
+    pub(super) async fn port_is_free(&self, entity: String, target: &BindTarget) -> Result<(), ServiceError> {
+        let free = match target.addresses().await {
             Ok(addresses) => probe(&addresses),
             Err(error) => Err(error),
         };
-        if let Err(source) = free {
-            let entity = format!("{LISTENER} {}", plan.spec.name);
-            return Err(ServiceError::Problem(StartProblem::Bind { entity, source }));
+        match free {
+            Err(source) => Err(ServiceError::Problem(StartProblem::Bind { entity, source })),
+            Ok(()) if self.draining.get() => Err(ServiceError::Stopped),
+            Ok(()) => Ok(()),
         }
-        if self.draining.get() {
-            return Err(ServiceError::Stopped);
-        }
-        self.add_listener(plan)
     }
 
     /// Removes a listener: its port closes, its connections go on.
@@ -139,6 +142,8 @@ impl Driver {
                     last_error: entry.last_error.borrow().clone(),
                 })
                 .collect(),
+            http_listeners: self.http_listeners.borrow().iter().map(|listener| listener.status()).collect(),
+            http_connectors: self.http_connectors.borrow().iter().map(|connector| connector.bridge.status()).collect(),
             edges: self.edges(),
             totals: self.totals.status(self.flows.borrow().len()),
         }

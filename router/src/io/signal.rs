@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// Set from the router thread, awaited by at most one task of the same thread. Setting twice is setting once.
 #[derive(Debug, Default)]
@@ -28,17 +28,19 @@ impl Signal {
 
     /// Waits until set, and clears it.
     pub(super) async fn wait(&self) {
-        poll_fn(|context| {
-            if self.set.replace(false) {
-                return Poll::Ready(());
-            }
-            let mut waiter = self.waiter.borrow_mut();
-            match &mut *waiter {
-                Some(known) => known.clone_from(context.waker()),
-                None => *waiter = Some(context.waker().clone()),
-            }
-            Poll::Pending
-        })
-        .await;
+        poll_fn(|context| self.poll(context)).await;
+    }
+
+    /// The same for a hand-written future.
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.set.replace(false) {
+            return Poll::Ready(());
+        }
+        let mut waiter = self.waiter.borrow_mut();
+        match &mut *waiter {
+            Some(known) => known.clone_from(context.waker()),
+            None => *waiter = Some(context.waker().clone()),
+        }
+        Poll::Pending
     }
 }

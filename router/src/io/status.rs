@@ -21,6 +21,10 @@ pub struct RouterStatus {
     pub listeners: Vec<ListenerStatus>,
     /// Servers that we connect to.
     pub connectors: Vec<ConnectorStatus>,
+    /// HTTP services whose clients connect to us.
+    pub http_listeners: Vec<HttpBridgeStatus>,
+    /// HTTP servers that we connect to.
+    pub http_connectors: Vec<HttpBridgeStatus>,
     /// Edges that are linked to us.
     pub edges: Vec<EdgeStatus>,
     /// Sums since the start.
@@ -120,6 +124,35 @@ pub struct ConnectorStatus {
     /// Open TCP connections.
     pub open_flows: usize,
     /// Why the last connection to the server failed; none after a success.
+    pub last_error: Option<String>,
+}
+
+/// One `httpListener` or `httpConnector`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HttpBridgeStatus {
+    /// Entity name.
+    pub name: String,
+    /// Service address.
+    pub address: String,
+    /// Host as configured; empty (listener): every interface.
+    pub host: String,
+    /// Port; the one that the system chose when 0 is configured and the port is open.
+    pub port: u16,
+    /// `http1` or `http2`.
+    pub version: &'static str,
+    /// What a listener does now; none for a connector.
+    pub state: Option<ListenerState>,
+    /// Open TCP connections.
+    pub open_connections: usize,
+    /// Requests that run.
+    pub open_requests: usize,
+    /// Requests since it was added.
+    pub requests: u64,
+    /// Bytes read from its sockets.
+    pub bytes_in: u64,
+    /// Bytes written to its sockets.
+    pub bytes_out: u64,
+    /// Why its port cannot be opened, or why the last connection to the server failed.
     pub last_error: Option<String>,
 }
 

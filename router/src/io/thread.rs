@@ -15,7 +15,7 @@ use super::driver::Driver;
 use super::event::Event;
 use super::handle::{Answer, Command, Ending};
 use super::management;
-use super::plan::{ListenerPlan, Plan};
+use super::plan::Plan;
 use super::problem::ServiceError;
 use super::start::LogControl;
 use super::status::{UplinkBoard, UplinkState, UplinkStatus};
@@ -102,6 +102,9 @@ impl RouterThread {
         let added = connectors
             .map(|connector| driver.add_connector(connector))
             .chain(listeners.map(|listener| driver.add_listener(listener)));
+        let http_connectors = plan.http_connectors.into_iter().map(|connector| driver.add_http_connector(connector));
+        let http_listeners = plan.http_listeners.into_iter().map(|listener| driver.add_http_listener(listener));
+        let added = added.chain(http_connectors).chain(http_listeners);
         for error in added.filter_map(Result::err) {
             tracing::warn!(%error, "a service is left out");
         }
@@ -145,7 +148,9 @@ impl RouterThread {
                 // Whoever asked may be gone, here and below.
                 let _ = answer.send(self.driver.status(&self.settings));
             }
-            Command::AddListener(listener, answer) => self.add_listener(listener, answer),
+            Command::AddListener(listener, answer) => {
+                self.add(answer, async move |driver| driver.add_free_listener(listener).await);
+            }
             Command::RemoveListener(name, answer) => {
                 self.change(answer, |driver| driver.remove_listener(&name));
             }
@@ -154,6 +159,18 @@ impl RouterThread {
             }
             Command::RemoveConnector(name, answer) => {
                 self.change(answer, |driver| driver.remove_connector(&name));
+            }
+            Command::AddHttpListener(listener, answer) => {
+                self.add(answer, async move |driver| driver.add_free_http_listener(listener).await);
+            }
+            Command::RemoveHttpListener(name, answer) => {
+                self.change(answer, |driver| driver.remove_http_listener(&name));
+            }
+            Command::AddHttpConnector(connector, answer) => {
+                self.change(answer, |driver| driver.add_http_connector(connector));
+            }
+            Command::RemoveHttpConnector(name, answer) => {
+                self.change(answer, |driver| driver.remove_http_connector(&name));
             }
             Command::Drain(limit, answer) => {
                 self.drain_answers.push(answer);
@@ -167,10 +184,11 @@ impl RouterThread {
         let _ = answer.send(outcome);
     }
 
-    fn add_listener(&self, listener: ListenerPlan, answer: Answer) {
+    /// The same for what takes time.
+    fn add(&self, answer: Answer, add: impl AsyncFnOnce(Rc<Driver>) -> Result<(), ServiceError> + 'static) {
         let driver = Rc::clone(&self.driver);
         self.driver.spawn(async move {
-            let _ = answer.send(driver.add_free_listener(listener).await);
+            let _ = answer.send(add(driver).await);
         });
     }
 

@@ -11,4 +11,4 @@ pub(super) use amqp::{AmqpListenPlan, serve as serve_amqp};
 pub use bind::BindError;
 pub(super) use bind::{BindTarget, open, probe};
 pub use owner::PortOwner;
-pub(super) use tcp::{TcpListening, serve as serve_tcp};
+pub(super) use tcp::{TcpListening, listen as listen_tcp, serve as serve_tcp};

@@ -28,6 +28,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// TLS handshakes of one listener.
 const HANDSHAKES_AT_ONCE: usize = 256;
 
+/// What becomes of a client.
+type Begin = Rc<dyn Fn(Transport, SocketAddr)>;
+
 /// A listener: what is wanted of it, and what it does.
 #[derive(Debug)]
 pub(in crate::io) struct TcpListening {
@@ -128,8 +131,20 @@ impl TcpListening {
     }
 }
 
-/// The task of a listener, until it is removed. One task for its whole life: a port is never opened twice.
+/// The task of a `tcpListener`, until it is removed.
 pub(in crate::io) async fn serve(driver: Rc<Driver>, id: ListenerId, listening: Rc<TcpListening>) {
+    let clients = Rc::clone(&driver);
+    listen(driver, listening, move |transport, peer| begin(&clients, id, transport, peer)).await;
+}
+
+/// The task of a port, until it is removed; `begin` gets the clients, after TLS. One task for its whole life: a port
+/// is never opened twice.
+pub(in crate::io) async fn listen(
+    driver: Rc<Driver>,
+    listening: Rc<TcpListening>,
+    begin: impl Fn(Transport, SocketAddr) + 'static,
+) {
+    let begin: Begin = Rc::new(begin);
     let name = &listening.name;
     let mut told = None;
     while !listening.removed.get() {
@@ -148,7 +163,7 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, id: ListenerId, listening: 
                     sockets: addresses.clone(),
                 });
                 *listening.state.borrow_mut() = State::Listening(addresses);
-                accept_while_wanted(&driver, id, &listening, sockets).await;
+                accept_while_wanted(&driver, &listening, sockets, &begin).await;
                 *listening.state.borrow_mut() = State::Waiting;
                 tracing::info!(listener = %name, address = %listening.address, "no longer listening");
                 driver.tell(Event::NotListening { listener: name.clone() });
@@ -173,7 +188,7 @@ pub(in crate::io) async fn serve(driver: Rc<Driver>, id: ListenerId, listening: 
     }
 }
 
-async fn accept_while_wanted(driver: &Rc<Driver>, id: ListenerId, listening: &Rc<TcpListening>, mut sockets: Sockets) {
+async fn accept_while_wanted(driver: &Rc<Driver>, listening: &Rc<TcpListening>, mut sockets: Sockets, begin: &Begin) {
     while listening.wanted.get() {
         // More clients than may shake hands at once wait in the backlog.
         let accept = async {
@@ -183,34 +198,34 @@ async fn accept_while_wanted(driver: &Rc<Driver>, id: ListenerId, listening: &Rc
         tokio::select! {
             biased;
             () = listening.changed.wait() => {}
-            (permit, (stream, peer)) = accept => accepted(driver, id, listening, stream, peer, permit),
+            (permit, (stream, peer)) = accept => accepted(driver, listening, stream, peer, permit, begin),
         }
     }
     while let Some((stream, peer)) = sockets.accept_waiting() {
         let permit = Arc::clone(&listening.handshakes).try_acquire_owned().ok();
-        accepted(driver, id, listening, stream, peer, permit);
+        accepted(driver, listening, stream, peer, permit, begin);
     }
 }
 
 fn accepted(
     driver: &Rc<Driver>,
-    id: ListenerId,
     listening: &Rc<TcpListening>,
     stream: TcpStream,
     peer: SocketAddr,
     permit: Option<OwnedSemaphorePermit>,
+    begin: &Begin,
 ) {
     let Some(tls) = listening.tls.clone() else {
         if socket::tune(&stream).is_ok() {
-            begin(driver, id, Transport::plain(stream), peer);
+            begin(Transport::plain(stream), peer);
         }
         return;
     };
-    let (driver, listening) = (Rc::clone(driver), Rc::clone(listening));
-    Rc::clone(&driver).spawn(async move {
+    let (listening, begin) = (Rc::clone(listening), Rc::clone(begin));
+    driver.spawn(async move {
         let deadline = Instant::now() + SETUP_LIMIT;
         if let Some(transport) = secure(&listening.name, peer, stream, Some(&tls), deadline).await {
-            begin(&driver, id, transport, peer);
+            begin(transport, peer);
         }
         drop(permit);
     });

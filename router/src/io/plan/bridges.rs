@@ -1,10 +1,13 @@
-//! Services: `tcpListener` and `tcpConnector`.
+//! Services: `tcpListener` and `tcpConnector`, `httpListener` and `httpConnector`.
 
-use moorline_definition::router_config::{Encapsulation, TcpBridge};
+use moorline_definition::router_config::{Aggregation, Encapsulation, HttpBridge, HttpVersion, TcpBridge};
+
+use ::http::HeaderValue;
 
 use super::profiles::{server_tls, target_tls};
 use super::{ConnectorPlan, ListenerPlan, StartProblem};
 use crate::core::{self, ConnectorSpec, ListenerSpec};
+use crate::io::http::{self, HttpConnectorPlan, HttpListenerPlan, HttpPlan};
 use crate::io::listen::BindTarget;
 use crate::io::target::Target;
 use crate::io::tls::{Clients, Profiles};
@@ -58,6 +61,76 @@ pub(in crate::io) fn connector_plan(bridge: &TcpBridge, profiles: &Profiles) -> 
             port: port.to_string(),
         },
         target: Target { host, port, tls },
+    })
+}
+
+/// An `httpListener` as the driver wants it.
+pub(in crate::io) fn http_listener_plan(
+    bridge: &HttpBridge,
+    profiles: &Profiles,
+) -> Result<HttpListenerPlan, StartProblem> {
+    let entity = format!("httpListener {}", bridge.name);
+    let plan = http_plan(&entity, bridge)?;
+    let clients = match bridge.authenticate_peer {
+        Some(true) => Clients::Proven,
+        _ => Clients::Anonymous,
+    };
+    let tls = match bridge.ssl_profile.as_deref() {
+        None | Some("") if clients == Clients::Proven => return Err(needs_profile(entity)),
+        None | Some("") => None,
+        Some(profile) => Some(server_tls(profiles, &entity, profile, clients, plan.encapsulation.alpn())?),
+    };
+    Ok(HttpListenerPlan {
+        target: BindTarget { host: plan.host.clone(), port: plan.port },
+        tls,
+        plan,
+        entity: bridge.clone(),
+    })
+}
+
+/// An `httpConnector` as the driver wants it.
+pub(in crate::io) fn http_connector_plan(
+    bridge: &HttpBridge,
+    profiles: &Profiles,
+) -> Result<HttpConnectorPlan, StartProblem> {
+    let entity = format!("httpConnector {}", bridge.name);
+    let plan = http_plan(&entity, bridge)?;
+    if plan.host.is_empty() {
+        return Err(StartProblem::NoHost { entity });
+    }
+    let port = target_port(&entity, plan.port)?;
+    let tls = target_tls(profiles, &entity, bridge.ssl_profile.as_deref(), &plan.host, bridge.verify_hostname)?;
+    Ok(HttpConnectorPlan { target: Target { host: plan.host.clone(), port, tls }, plan, entity: bridge.clone() })
+}
+
+fn http_plan(entity: &str, bridge: &HttpBridge) -> Result<HttpPlan, StartProblem> {
+    let encapsulation = match bridge.protocol_version {
+        None | Some(HttpVersion::Http1) => http::Encapsulation::Http1,
+        Some(HttpVersion::Http2) => http::Encapsulation::Http2,
+    };
+    let host_override = match bridge.host_override.as_deref() {
+        None | Some("") => None,
+        Some(host) => Some(HeaderValue::from_str(host).map_err(|_| StartProblem::Unsupported {
+            entity: entity.to_owned(),
+            what: format!("hostOverride {host:?} cannot be sent"),
+        })?),
+    };
+    // Routers know these of HTTP/1 alone.
+    let http1 = encapsulation == http::Encapsulation::Http1;
+    Ok(HttpPlan {
+        name: bridge.name.clone(),
+        address: bridge.address.clone(),
+        host: bridge.host.clone().unwrap_or_default(),
+        port: port(entity, &bridge.port)?,
+        encapsulation,
+        site_id: bridge.site_id.clone().unwrap_or_default(),
+        aggregation: match bridge.aggregation {
+            Some(Aggregation::Json) if http1 => Some(http::Aggregation::Json),
+            Some(Aggregation::Multipart) if http1 => Some(http::Aggregation::Multipart),
+            _ => None,
+        },
+        event_channel: http1 && bridge.event_channel == Some(true),
+        host_override: host_override.filter(|_| http1),
     })
 }
 

@@ -12,8 +12,9 @@ use moorline_definition::router_config::{RouterConfig, RouterMode, TcpBridge};
 use rustls::ServerConfig;
 
 pub(super) use amqp::{amqp_listener_plan, open_to_all, unserved};
-pub(super) use bridges::{connector_plan, listener_plan};
+pub(super) use bridges::{connector_plan, http_connector_plan, http_listener_plan, listener_plan};
 
+use super::http::{HttpConnectorPlan, HttpListenerPlan};
 use super::listen::{AmqpListenPlan, BindError, BindTarget, open};
 use super::problem::StartProblem;
 use super::start::StartOptions;
@@ -36,6 +37,8 @@ pub(super) struct Plan {
     pub(super) amqp: Vec<AmqpListenPlan>,
     pub(super) listeners: Vec<ListenerPlan>,
     pub(super) connectors: Vec<ConnectorPlan>,
+    pub(super) http_listeners: Vec<HttpListenerPlan>,
+    pub(super) http_connectors: Vec<HttpConnectorPlan>,
     /// What the configuration asks for and this router does not do.
     pub(super) warnings: Vec<String>,
 }
@@ -63,11 +66,20 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
     let profiles = Arc::clone(&check.profiles);
     let listeners = check.keep(config.tcp_listeners.iter().map(|bridge| listener_plan(bridge, &profiles)));
     let connectors = check.keep(config.tcp_connectors.iter().map(|bridge| connector_plan(bridge, &profiles)));
+    let http_listeners = check.keep(config.http_listeners.iter().map(|bridge| http_listener_plan(bridge, &profiles)));
+    let http_connectors =
+        check.keep(config.http_connectors.iter().map(|bridge| http_connector_plan(bridge, &profiles)));
     check.unserved();
     check.expiry();
     for listener in &listeners {
         let entity = format!("tcpListener {}", listener.spec.name);
         // Held until all are open, so that two entities with one port are found. Dropped with `check`.
+        if let Some(sockets) = check.open(&entity, &listener.target) {
+            check.probes.extend(sockets);
+        }
+    }
+    for listener in &http_listeners {
+        let entity = format!("httpListener {}", listener.plan.name);
         if let Some(sockets) = check.open(&entity, &listener.target) {
             check.probes.extend(sockets);
         }
@@ -102,6 +114,8 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         amqp: opened,
         listeners,
         connectors,
+        http_listeners,
+        http_connectors,
         warnings: check.warnings,
     })
 }
@@ -179,15 +193,6 @@ impl<'a> Check<'a> {
     }
 
     fn unserved(&mut self) {
-        let http = [("httpConnector", &self.config.http_connectors), ("httpListener", &self.config.http_listeners)];
-        for (kind, bridges) in http {
-            for bridge in bridges {
-                self.warnings.push(format!(
-                    "{kind} {} is left out: the embedded router does not carry http or http2 yet; use tcp or skrouterd",
-                    bridge.name
-                ));
-            }
-        }
         for entity in &self.config.unknown {
             self.warnings
                 .push(format!("an entity of kind {} is left out: the embedded router does not know it", entity.kind));

@@ -1,0 +1,3 @@
+//! HTTP/2 in AMQP.
+
+pub(super) mod message;

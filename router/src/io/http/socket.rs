@@ -1,0 +1,103 @@
+//! A byte stream as hyper wants it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Executor, Read, ReadBufCursor, Write};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::record::Bridge;
+use crate::io::driver::Driver;
+
+/// A TCP connection, or TLS on one.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ByteStream for S {}
+
+/// One connection of a bridge, counted while it is open. It reads into the thread's scratch space, so that an idle one
+/// owns no buffer of ours.
+pub(super) struct HttpSocket<S> {
+    stream: S,
+    driver: Rc<Driver>,
+    bridge: Rc<Bridge>,
+}
+
+impl<S> HttpSocket<S> {
+    pub(super) fn new(stream: S, driver: &Rc<Driver>, bridge: &Rc<Bridge>) -> HttpSocket<S> {
+        bridge.connections.set(bridge.connections.get() + 1);
+        HttpSocket { stream, driver: Rc::clone(driver), bridge: Rc::clone(bridge) }
+    }
+
+    fn written(&self, n: usize) -> usize {
+        self.bridge.count_out(n);
+        self.driver.totals.count_out(n);
+        n
+    }
+}
+
+impl<S> Drop for HttpSocket<S> {
+    fn drop(&mut self) {
+        self.bridge.connections.set(self.bridge.connections.get().saturating_sub(1));
+    }
+}
+
+impl<S: ByteStream> Read for HttpSocket<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let read = this.driver.scratch(|wire| {
+            let room = cursor.remaining().min(wire.len());
+            let mut buffer = ReadBuf::new(wire.get_mut(..room).unwrap_or_default());
+            let read = Pin::new(&mut this.stream).poll_read(context, &mut buffer);
+            cursor.put_slice(buffer.filled());
+            read.map_ok(|()| buffer.filled().len())
+        });
+        let n = ready!(read)?;
+        self.bridge.count_in(n);
+        self.driver.totals.count_in(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: ByteStream> Write for HttpSocket<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let n = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        Poll::Ready(Ok(self.written(n)))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let n = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
+        Poll::Ready(Ok(self.written(n)))
+    }
+}
+
+/// Starts hyper's own tasks on the router thread.
+#[derive(Clone)]
+pub(super) struct Tasks(pub(super) Rc<Driver>);
+
+impl<F: Future<Output = ()> + 'static> Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}
