@@ -24,7 +24,7 @@ use super::outgoing::{Broken, Outgoing, words};
 use super::post::{News, Post, ReplyAddress};
 use super::record::{Bridge, Request};
 use super::sections::Head;
-use super::socket::{ByteStream, HttpSocket, Tasks};
+use super::socket::{ByteStream, HttpSocket, MOST_STREAMS, STREAM_WINDOW, Tasks};
 use super::{Envelope, FLOW_ID, HttpPlan, is_multicast};
 use crate::io::driver::Driver;
 use crate::io::listen::TcpListening;
@@ -119,6 +119,9 @@ impl HttpListening {
             Encapsulation::Http2 => {
                 let connection = http2::Builder::new(Tasks(Rc::clone(&self.driver)))
                     .auto_date_header(false)
+                    .max_concurrent_streams(MOST_STREAMS)
+                    .initial_stream_window_size(STREAM_WINDOW)
+                    .initial_connection_window_size(STREAM_WINDOW * MOST_STREAMS)
                     .serve_connection(socket, service);
                 let mut connection = std::pin::pin!(connection);
                 tokio::select! {

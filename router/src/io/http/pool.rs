@@ -12,7 +12,7 @@ use super::connector::RequestBody;
 use super::encapsulation::Encapsulation;
 use super::outgoing::words;
 use super::record::Bridge;
-use super::socket::{ByteStream, HttpSocket, Tasks};
+use super::socket::{ByteStream, HttpSocket, MOST_STREAMS, STREAM_WINDOW, Tasks};
 use crate::io::driver::Driver;
 use crate::io::stream::Stream;
 use crate::io::target::Target;
@@ -21,8 +21,6 @@ use crate::io::target::Target;
 const MOST_IDLE: usize = 32;
 /// Many servers close an idle connection after five seconds, and then a request on it is lost.
 const IDLE_LIMIT: Duration = Duration::from_secs(4);
-/// Requests on one connection: as many as most servers take at once.
-const MOST_STREAMS: usize = 100;
 
 /// The open connections.
 pub(super) struct Pool {
@@ -135,7 +133,7 @@ impl Pool {
         }
         let mut shared = self.shared.borrow_mut();
         shared.retain(|shared| !shared.sender.is_closed());
-        let free = shared.iter().find(|shared| shared.streams.get() < MOST_STREAMS)?;
+        let free = shared.iter().find(|shared| shared.streams.get() < MOST_STREAMS as usize)?;
         Some(free.line(true))
     }
 
@@ -156,7 +154,11 @@ impl Pool {
             }
             Encapsulation::Http2 => {
                 let tasks = Tasks(Rc::clone(&self.driver));
-                let handshake = http2::Builder::new(tasks).handshake(socket).await;
+                let handshake = http2::Builder::new(tasks)
+                    .initial_stream_window_size(STREAM_WINDOW)
+                    .initial_connection_window_size(STREAM_WINDOW * MOST_STREAMS)
+                    .handshake(socket)
+                    .await;
                 let (sender, connection) = handshake.map_err(|error| words(&error))?;
                 self.driver.spawn(async move { ended(connection.await) });
                 let shared = Shared { sender, peer, streams: Rc::default() };

@@ -11,6 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::record::Bridge;
 use crate::io::driver::Driver;
 
+/// Requests on one HTTP/2 connection: as many as most servers take at once.
+pub(super) const MOST_STREAMS: u32 = 100;
+/// Octets of one HTTP/2 stream that may wait here. The window of a connection has room for all of its streams, so that
+/// one that nobody reads holds no other up.
+pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
+
 /// A TCP connection, or TLS on one.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + 'static {}
 
