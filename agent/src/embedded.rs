@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::output::{self, say};
-use crate::signals::Endings;
+use crate::signals::{Signals, Wish};
 
 /// Tells a person what the router does.
 pub(crate) trait Narrator {
@@ -40,15 +40,15 @@ pub(crate) fn run(
         .or_runtime()?;
     runtime.block_on(async {
         // Before the router, so that no signal finds the default action once it runs.
-        let mut endings = Endings::catch().context("signals cannot be caught").or_runtime()?;
+        let mut signals = Signals::catch().context("signals cannot be caught").or_runtime()?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let options = StartOptions { version, site, host_name: Some(host::name()), ..StartOptions::default() };
         let router = start(config, options).map_err(not_started)?;
         let mut events = router.events();
         let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;
         narrator.started(&status);
-        let signal = serve(&router, &mut events, &mut endings, narrator).await?;
-        finish(&router, &mut events, &mut endings, narrator, drain, signal).await
+        let signal = serve(&router, &mut events, &mut signals, narrator).await?;
+        finish(&router, &mut events, &mut signals, narrator, drain, signal).await
     })
 }
 
@@ -56,12 +56,16 @@ pub(crate) fn run(
 async fn serve(
     router: &RouterHandle,
     events: &mut Receiver<Event>,
-    endings: &mut Endings,
+    signals: &mut Signals,
     narrator: &mut impl Narrator,
 ) -> Result<&'static str, Failure> {
     loop {
         tokio::select! {
-            signal = endings.next() => return Ok(signal),
+            wish = signals.next() => match wish {
+                Wish::End(signal) => return Ok(signal),
+                // A router that ends is told of below.
+                Wish::Renew => drop(router.renew_certificates().await),
+            },
             ending = router.ended() => return Err(ended(ending)),
             event = events.recv() => tell(narrator, event),
         }
@@ -71,7 +75,7 @@ async fn serve(
 async fn finish(
     router: &RouterHandle,
     events: &mut Receiver<Event>,
-    endings: &mut Endings,
+    signals: &mut Signals,
     narrator: &mut impl Narrator,
     limit: Duration,
     signal: &str,
@@ -98,7 +102,7 @@ async fn finish(
                     Err(_) => Err(ended(router.ended().await)),
                 };
             }
-            signal = endings.next() => {
+            signal = signals.ending() => {
                 say(format_args!("{signal} again: stopped at once"));
                 return Ok(());
             }

@@ -204,3 +204,68 @@ fn the_newer_of_two_connections_of_one_edge_is_preferred() {
     hub.send(a, link, Some("queue"), "again");
     assert_eq!(hub.bodies(old, at_old), ["again"]);
 }
+
+#[test]
+fn an_uplink_whose_endpoint_session_ends_is_closed() {
+    use moorline_amqp::connection::SaslServer;
+    use moorline_amqp::{Config, Connection, Event, Sasl};
+    use std::time::{Duration, Instant};
+    let now = Instant::now();
+    let mut edge = Router::new(Settings {
+        id: "edge".into(),
+        mode: Mode::Edge,
+        seed: 1,
+        version: "0.1.0".into(),
+        multicast_prefixes: Vec::new(),
+    });
+    let spec = ConnectionSpec {
+        role: ConnRole::Uplink,
+        label: "uplink".into(),
+        hostname: None,
+        max_frame_size: 16384,
+        max_session_frames: 640,
+        idle_timeout: Duration::from_secs(60),
+        external: false,
+    };
+    let conn = edge.add_connection(spec, now);
+    let config = Config {
+        container_id: "network".into(),
+        hostname: None,
+        max_frame_size: 16384,
+        channel_max: 10,
+        handle_max: 100,
+        idle_timeout: Duration::from_secs(60),
+        incoming_window: 100,
+        output_limit: 1 << 20,
+        max_unsettled: 1_000,
+        capabilities: Vec::new(),
+        properties: Vec::new(),
+        sasl: Sasl::Server(SaslServer { anonymous: true, ..SaslServer::default() }),
+    };
+    let mut network = Connection::server(config, now);
+    let mut sessions = Vec::new();
+    let (mut to_network, mut to_edge) = (Vec::new(), Vec::new());
+    for round in 0..20 {
+        to_network.extend_from_slice(edge.output(conn));
+        edge.consume_output(conn, edge.output(conn).len(), now);
+        let mut rest = to_network.as_slice();
+        while let Some(event) = network.poll_event(now, &mut rest) {
+            if let Event::AttachRequested(_, session, _) = event {
+                sessions.push(session);
+            }
+        }
+        let used = to_network.len() - rest.len();
+        to_network.drain(..used);
+        to_edge.extend_from_slice(network.output());
+        network.consume_output(now, network.output().len());
+        let used = edge.handle_input(conn, &to_edge, now);
+        to_edge.drain(..used);
+        if round == 10 {
+            assert!(!edge.is_finished(conn) && !sessions.is_empty());
+            for session in sessions.drain(..) {
+                network.end(session, None);
+            }
+        }
+    }
+    assert!(edge.is_finished(conn), "it stays up and serves nothing");
+}

@@ -13,7 +13,7 @@ use clap::Args;
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::output::say;
-use crate::signals::Endings;
+use crate::signals::Signals;
 use network::Network;
 
 /// See it work: a hub and two gateways on this machine, and data through them
@@ -40,23 +40,23 @@ impl Arguments {
             .context("the system gives no event queue")
             .or_runtime()?;
         runtime.block_on(async {
-            let mut endings = Endings::catch().context("signals cannot be caught").or_runtime()?;
-            show(self.keep, &mut endings).await.or_runtime()
+            let mut signals = Signals::catch().context("signals cannot be caught").or_runtime()?;
+            show(self.keep, &mut signals).await.or_runtime()
         })
     }
 }
 
 /// Whatever way it ends: dropping the network ends the processes and removes the files.
-async fn show(keep: bool, endings: &mut Endings) -> anyhow::Result<()> {
+async fn show(keep: bool, signals: &mut Signals) -> anyhow::Result<()> {
     let begun = Instant::now();
     let network = tokio::select! {
         network = make_round_trip() => network?,
-        signal = endings.next() => bail!("{signal}: the demo was ended"),
+        signal = signals.ending() => bail!("{signal}: the demo was ended"),
     };
     if keep {
         network.show_what_to_try();
         tokio::select! {
-            _ = endings.next() => say("\nending"),
+            _ = signals.ending() => say("\nending"),
             failure = network.any_ended() => return Err(failure),
         }
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod narrator;
+mod proxy;
 mod run;
 mod run_directory;
 

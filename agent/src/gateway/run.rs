@@ -12,6 +12,7 @@ use moorline_definition::router_config::{
 };
 
 use super::narrator::GatewayNarrator;
+use super::proxy::ProxyArguments;
 use super::run_directory::RunDirectory;
 use crate::cli::closing;
 use crate::definition_file::{DefinitionArguments, DefinitionFile};
@@ -59,6 +60,9 @@ pub(crate) struct Arguments {
     /// End when the process that started this one ends
     #[arg(long, hide = true)]
     end_with_parent: bool,
+
+    #[command(flatten)]
+    proxy: ProxyArguments,
 
     #[command(flatten)]
     log: LogArguments,
@@ -117,7 +121,9 @@ impl Arguments {
             platform: "kubernetes".to_owned(),
             config_dir: text(directory.path())?,
         };
-        Ok(from_definition(definition, &uplink, &options))
+        let mut config = from_definition(definition, &uplink, &options);
+        self.proxy.apply(&mut config)?;
+        Ok(config)
     }
 }
 

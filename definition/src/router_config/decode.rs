@@ -2,8 +2,8 @@
 
 use super::attributes::Attributes;
 use super::entities::{
-    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, Role,
-    RouterEntity, RouterMode, SslProfile, TcpBridge,
+    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, ProxyProfile,
+    Role, RouterEntity, RouterMode, SslProfile, TcpBridge,
 };
 
 pub(super) fn router(mut a: Attributes<'_>) -> RouterEntity {
@@ -36,6 +36,17 @@ pub(super) fn ssl_profile(mut a: Attributes<'_>) -> SslProfile {
     }
 }
 
+pub(super) fn proxy_profile(mut a: Attributes<'_>) -> ProxyProfile {
+    ProxyProfile {
+        name: a.required("name"),
+        host: a.required("host"),
+        port: a.port_text(1),
+        username: a.string("username"),
+        password: a.string("password"),
+        extra: a.extra(),
+    }
+}
+
 fn role(a: &mut Attributes<'_>) -> Role {
     let roles = [
         ("edge", Role::Edge),
@@ -54,6 +65,7 @@ pub(super) fn connector(mut a: Attributes<'_>) -> Connector {
         name: a.required("name"),
         cost: a.integer("cost"),
         ssl_profile: a.string("sslProfile"),
+        proxy_profile: a.string("proxyProfile"),
         max_frame_size: a.unsigned("maxFrameSize"),
         max_session_frames: a.unsigned("maxSessionFrames"),
         idle_timeout_seconds: a.unsigned("idleTimeoutSeconds"),

@@ -1,5 +1,7 @@
 //! The entities of a router configuration and their attributes.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 /// A whole router configuration: what one `skrouterd.json` says.
@@ -9,6 +11,8 @@ pub struct RouterConfig {
     pub router: RouterEntity,
     /// `sslProfile` entities: the certificate files that connectors, listeners and bridges name.
     pub ssl_profiles: Vec<SslProfile>,
+    /// `proxyProfile` entities: forward proxies that connectors name. Routers know them since 3.x.
+    pub proxy_profiles: Vec<ProxyProfile>,
     /// `connector` entities: AMQP connections that the router opens. A gateway has one, its uplink.
     pub connectors: Vec<Connector>,
     /// `listener` entities: AMQP (and HTTP) ports that the router accepts connections on.
@@ -112,6 +116,30 @@ pub struct SslProfile {
     pub extra: Map<String, Value>,
 }
 
+/// A `proxyProfile` entity: an HTTP proxy that opens tunnels with `CONNECT`.
+#[derive(Clone, Default, PartialEq)]
+pub struct ProxyProfile {
+    /// What connectors refer to.
+    pub name: String,
+    /// The proxy's host name or address.
+    pub host: String,
+    /// Its TCP port as a decimal number.
+    pub port: String,
+    /// User of HTTP basic authorization.
+    pub username: Option<String>,
+    /// Its password: `file:PATH`, `env:NAME`, `pass:WORD`, `literal:WORD` or the word itself. A secret.
+    pub password: Option<String>,
+    /// Attributes that this model does not name, kept as they were.
+    pub extra: Map<String, Value>,
+}
+
+impl fmt::Debug for ProxyProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the password.
+        f.debug_struct("ProxyProfile").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// A `connector` entity: an AMQP connection that the router opens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Connector {
@@ -127,6 +155,8 @@ pub struct Connector {
     pub cost: Option<i64>,
     /// Name of an [`SslProfile`]; without one the connection is in clear.
     pub ssl_profile: Option<String>,
+    /// Name of a [`ProxyProfile`]; without one the connection is direct.
+    pub proxy_profile: Option<String>,
     /// Largest AMQP frame, in bytes.
     pub max_frame_size: Option<u32>,
     /// Session window, in frames.

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::attributes::Attributes;
-use super::decode::{address, connector, http_bridge, listener, log, ssl_profile, tcp_bridge};
+use super::decode::{address, connector, http_bridge, listener, log, proxy_profile, ssl_profile, tcp_bridge};
 use super::entities::{
-    AddressEntity, Connector, HttpBridge, Listener, LogEntity, RouterConfig, SslProfile, TcpBridge, UnknownEntity,
+    AddressEntity, Connector, HttpBridge, Listener, LogEntity, ProxyProfile, RouterConfig, SslProfile, TcpBridge,
+    UnknownEntity,
 };
 use super::{ConfigProblem, RouterConfigError};
 
@@ -14,6 +15,8 @@ use super::{ConfigProblem, RouterConfigError};
 pub enum Entity {
     /// `sslProfile`.
     SslProfile(SslProfile),
+    /// `proxyProfile`.
+    ProxyProfile(ProxyProfile),
     /// `connector`.
     Connector(Connector),
     /// `listener`.
@@ -54,6 +57,7 @@ impl Entity {
         let attributes = Attributes::new(line, kind, key, map, problems);
         match *kind {
             "sslProfile" => Entity::SslProfile(ssl_profile(attributes)),
+            "proxyProfile" => Entity::ProxyProfile(proxy_profile(attributes)),
             "connector" => Entity::Connector(connector(attributes)),
             "listener" => Entity::Listener(listener(attributes)),
             "address" => Entity::Address(address(attributes)),
@@ -70,6 +74,7 @@ impl Entity {
     pub fn place(&self) -> (&str, &str) {
         match self {
             Entity::SslProfile(e) => ("sslProfile", &e.name),
+            Entity::ProxyProfile(e) => ("proxyProfile", &e.name),
             Entity::Connector(e) => ("connector", &e.name),
             Entity::Listener(e) => ("listener", &e.name),
             Entity::Address(e) => ("address", &e.prefix),
@@ -84,8 +89,9 @@ impl Entity {
 }
 
 /// Kinds, and the attribute that names an entity of each.
-const KINDS: [(&str, &str); 9] = [
+const KINDS: [(&str, &str); 10] = [
     ("sslProfile", "name"),
+    ("proxyProfile", "name"),
     ("connector", "name"),
     ("listener", "name"),
     ("address", "prefix"),
@@ -101,6 +107,7 @@ impl RouterConfig {
     pub fn push(&mut self, entity: Entity) {
         match entity {
             Entity::SslProfile(e) => self.ssl_profiles.push(e),
+            Entity::ProxyProfile(e) => self.proxy_profiles.push(e),
             Entity::Connector(e) => self.connectors.push(e),
             Entity::Listener(e) => self.listeners.push(e),
             Entity::Address(e) => self.addresses.push(e),

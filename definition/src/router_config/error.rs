@@ -125,8 +125,8 @@ pub enum ConfigProblem {
         /// The second of them.
         place: Place,
     },
-    /// An `sslProfile` is named that does not exist.
-    #[error("{place}: there is no sslProfile {profile:?}")]
+    /// An `sslProfile` or `proxyProfile` is named that does not exist.
+    #[error("{place}: there is no {} {profile:?}", .place.attribute)]
     UnknownProfile {
         /// The attribute that names it.
         place: Place,

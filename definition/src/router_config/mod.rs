@@ -17,8 +17,8 @@ mod validate;
 mod write;
 
 pub use entities::{
-    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, Role,
-    RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge, UnknownEntity,
+    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, ProxyProfile,
+    Role, RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge, UnknownEntity,
 };
 pub use entity::Entity;
 pub use error::{ConfigProblem, Place, RouterConfigError};

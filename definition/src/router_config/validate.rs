@@ -50,16 +50,28 @@ pub(super) fn references(config: &RouterConfig, line: &dyn Fn(&str, &str) -> usi
             });
         }
     }
+    for connector in &config.connectors {
+        let Some(profile) = connector.proxy_profile.as_deref().filter(|profile| !profile.is_empty()) else {
+            continue;
+        };
+        if !config.proxy_profiles.iter().any(|known| known.name == profile) {
+            problems.push(ConfigProblem::UnknownProfile {
+                place: place("connector", &connector.name, "proxyProfile"),
+                profile: profile.to_owned(),
+            });
+        }
+    }
     problems
 }
 
 /// Kind, naming attribute and names.
-fn names(config: &RouterConfig) -> [(&'static str, &'static str, Vec<&str>); 9] {
+fn names(config: &RouterConfig) -> [(&'static str, &'static str, Vec<&str>); 10] {
     fn all<T>(list: &[T], name: fn(&T) -> &str) -> Vec<&str> {
         list.iter().map(name).collect()
     }
     [
         ("sslProfile", "name", all(&config.ssl_profiles, |e| &e.name)),
+        ("proxyProfile", "name", all(&config.proxy_profiles, |e| &e.name)),
         ("connector", "name", all(&config.connectors, |e| &e.name)),
         ("listener", "name", all(&config.listeners, |e| &e.name)),
         ("address", "prefix", all(&config.addresses, |e| &e.prefix)),

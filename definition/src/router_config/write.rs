@@ -6,8 +6,8 @@ use serde::Serialize as _;
 use serde_json::{Map, Value};
 
 use super::entities::{
-    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, Role,
-    RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge,
+    AddressEntity, Aggregation, Connector, Encapsulation, HttpBridge, HttpVersion, Listener, LogEntity, ProxyProfile,
+    Role, RouterConfig, RouterEntity, RouterMode, SslProfile, TcpBridge,
 };
 
 type Pair = (String, BTreeMap<String, Value>);
@@ -21,6 +21,7 @@ impl RouterConfig {
     pub fn to_json(&self) -> String {
         let mut pairs: Vec<Pair> = vec![("router".to_owned(), self.router.attributes())];
         section(&mut pairs, "sslProfile", &self.ssl_profiles, |e| &e.name, SslProfile::attributes);
+        section(&mut pairs, "proxyProfile", &self.proxy_profiles, |e| &e.name, ProxyProfile::attributes);
         section(&mut pairs, "connector", &self.connectors, |e| &e.name, Connector::attributes);
         section(&mut pairs, "listener", &self.listeners, |e| &e.name, Listener::attributes);
         section(&mut pairs, "address", &self.addresses, |e| &e.prefix, AddressEntity::attributes);
@@ -148,6 +149,20 @@ fn role(role: Role) -> &'static str {
     }
 }
 
+impl ProxyProfile {
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        Attributes::with(&self.extra)
+            .set("name", self.name.as_str())
+            .set("host", self.host.as_str())
+            .set("port", self.port.as_str())
+            .text("username", &self.username)
+            .text("password", &self.password)
+            .0
+    }
+}
+
 impl Connector {
     /// Its attributes as a file has them, by name; what is not set is left out.
     #[must_use]
@@ -159,6 +174,7 @@ impl Connector {
             .set("port", self.port.as_str())
             .maybe("cost", &self.cost)
             .text("sslProfile", &self.ssl_profile)
+            .text("proxyProfile", &self.proxy_profile)
             .maybe("maxFrameSize", &self.max_frame_size)
             .maybe("maxSessionFrames", &self.max_session_frames)
             .maybe("idleTimeoutSeconds", &self.idle_timeout_seconds)

@@ -16,6 +16,11 @@ pub(super) const DOWNLINK: &str = "qd.router-edge-downlink";
 const TRACKING_CREDIT: u32 = 32;
 
 impl Router {
+    /// Whether an uplink serves nothing without this session.
+    pub(super) fn is_endpoint_session(&self, conn_id: ConnId, session: SessionId) -> bool {
+        self.conns.get(conn_id).is_some_and(|conn| conn.endpoint_session == Some(session))
+    }
+
     /// The network has answered our open: attach what an edge attaches.
     pub(super) fn uplink_opened(&mut self, conn_id: ConnId) {
         let id = self.settings.id.clone();

@@ -363,6 +363,10 @@ impl Router {
                     conn.closed = Some(closed);
                 }
             }
+            Event::SessionDown(session, _) if self.is_endpoint_session(conn_id, session) => {
+                self.warn("the network ended the session of our links: linking again");
+                self.close_connection(conn_id);
+            }
             Event::SessionDown(session, _) => self.stream_session_down(conn_id, session),
             Event::AttachConfirmed(..) | Event::SessionUp(_) | Event::Drained(_) => {}
         }

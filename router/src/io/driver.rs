@@ -105,6 +105,8 @@ pub(super) struct Driver {
     pub(super) doors: RefCell<BTreeMap<String, JoinHandle<()>>>,
     pub(super) profiles: Arc<Profiles>,
     pub(super) uplinks: UplinkBoard,
+    /// Certificate files shall be looked at now.
+    pub(super) renew: Signal,
     pub(super) recorder: RefCell<Recorder>,
     /// What is configured now; services are added to it and removed with them.
     pub(super) configured: RefCell<RouterConfig>,
@@ -155,6 +157,7 @@ impl Driver {
             http_connectors: RefCell::default(),
             endpoints: RefCell::default(),
             uplinks,
+            renew: Signal::default(),
             totals: Totals::default(),
             draining: Cell::new(false),
             broken: Signal::default(),

@@ -39,7 +39,7 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
         Ok((transport, peer)) => {
             *connector.last_error.borrow_mut() = None;
             let local = transport.local_addr().map(|local| local.to_string()).unwrap_or_default();
-            driver.core(|router, now| router.connected(flow, peer.to_string(), local, now));
+            driver.core(|router, now| router.connected(flow, peer, local, now));
             run(driver, flow, transport, signal).await;
         }
         Err(failure) => {

@@ -36,6 +36,7 @@ pub(super) enum Command {
     RemoveHttpListener(String, Answer),
     AddHttpConnector(HttpConnectorPlan, Answer),
     RemoveHttpConnector(String, Answer),
+    RenewCertificates,
     Drain(Duration, oneshot::Sender<Drained>),
 }
 
@@ -125,6 +126,14 @@ impl RouterHandle {
     /// When there is none of the name.
     pub async fn remove_http_connector(&self, name: &str) -> Result<(), ServiceError> {
         self.ask(|answer| Command::RemoveHttpConnector(name.to_owned(), answer)).await?
+    }
+
+    /// Looks at all certificate files now, as is done from time to time.
+    ///
+    /// # Errors
+    /// [`ServiceError::Stopped`] when the router has ended.
+    pub async fn renew_certificates(&self) -> Result<(), ServiceError> {
+        self.commands.send(Command::RenewCertificates).await.map_err(|_| ServiceError::Stopped)
     }
 
     /// Accepts nothing new, lets open connections finish within `limit`, closes AMQP in good order and ends the router.

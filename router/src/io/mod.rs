@@ -18,6 +18,8 @@ mod listen;
 mod management;
 mod plan;
 mod problem;
+mod proxy;
+mod renewal;
 mod resolve;
 mod services;
 mod signal;
@@ -31,6 +33,7 @@ mod thread;
 mod timestamp;
 pub mod tls;
 mod transport;
+mod turns;
 mod uplink;
 mod vanflow;
 
@@ -41,7 +44,7 @@ pub use listen::{BindError, PortOwner};
 pub use problem::{ServiceError, StartError, StartProblem};
 pub use start::{LogControl, StartOptions, start};
 pub use status::{
-    ConnectorStatus, EdgeStatus, HttpBridgeStatus, ListenerState, ListenerStatus, PeerIdentity, RouterStatus,
-    TotalsStatus, UplinkState, UplinkStatus,
+    CertificateStatus, ConnectorStatus, EdgeStatus, HttpBridgeStatus, ListenerState, ListenerStatus, PeerIdentity,
+    RouterStatus, TotalsStatus, UplinkState, UplinkStatus,
 };
 pub use timestamp::Timestamp;

@@ -21,6 +21,14 @@ pub enum StartProblem {
         /// What is wrong.
         source: TlsError,
     },
+    /// A `proxyProfile` that does not exist.
+    #[error("{entity}: there is no proxyProfile {profile}")]
+    UnknownProxy {
+        /// Kind and name of the entity.
+        entity: String,
+        /// The name given.
+        profile: String,
+    },
     /// Not a TCP port.
     #[error("{entity}: `{port}` is not a port")]
     Port {

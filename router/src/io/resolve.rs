@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 ///
 /// Addresses and `localhost` need no resolver.
 pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let host = bare(host);
     if let Some(known) = without_resolver(host) {
         return Ok(with_port(&known, port));
     }
@@ -17,10 +18,22 @@ pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>
 /// The same for the time before the router's thread runs; blocks.
 pub(super) fn resolve_blocking(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     use std::net::ToSocketAddrs;
+    let host = bare(host);
     if let Some(known) = without_resolver(host) {
         return Ok(with_port(&known, port));
     }
     Ok(in_turns(&(host, port).to_socket_addrs()?.collect::<Vec<_>>()))
+}
+
+/// A host without the brackets that an IPv6 address may be written in.
+pub(super) fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+}
+
+/// Host and port as one writes them: IPv6 addresses in brackets.
+pub(super) fn host_port(host: &str, port: u16) -> String {
+    let host = bare(host);
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn without_resolver(host: &str) -> Option<Vec<IpAddr>> {
@@ -68,6 +81,14 @@ mod tests {
         let found = ["[::1]:5", "[::2]:5", "1.1.1.1:5", "[::1]:5", "2.2.2.2:5"].map(parse);
         let expected = ["[::1]:5", "1.1.1.1:5", "[::2]:5", "2.2.2.2:5"].map(parse);
         assert_eq!(in_turns(&found), expected);
+    }
+
+    #[test]
+    fn brackets_come_and_go() {
+        assert_eq!(resolve_blocking("[::1]", 7).unwrap(), ["[::1]:7".parse().unwrap()]);
+        assert_eq!(host_port("::1", 7), "[::1]:7");
+        assert_eq!(host_port("[::1]", 7), "[::1]:7");
+        assert_eq!(host_port("example.com", 7), "example.com:7");
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl Driver {
                 .collect(),
             http_listeners: self.http_listeners.borrow().iter().map(|listener| listener.status()).collect(),
             http_connectors: self.http_connectors.borrow().iter().map(|connector| connector.bridge.status()).collect(),
+            certificates: self.profiles.in_use().iter().map(|profile| profile.status()).collect(),
             edges: self.edges(),
             totals: self.totals.status(self.flows.borrow().len()),
         }

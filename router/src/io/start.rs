@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use moorline_definition::router_config::RouterConfig;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -26,6 +27,8 @@ pub struct StartOptions {
     pub site: Option<String>,
     /// This host's name, for the same.
     pub host_name: Option<String>,
+    /// How often certificate files are looked at; renewed ones are taken into use.
+    pub certificate_check: Duration,
     /// The log of the program, as management shows and sets it; none: it does neither.
     pub log: Option<Arc<dyn LogControl>>,
 }
@@ -44,7 +47,13 @@ pub trait LogControl: Send + Sync {
 
 impl Default for StartOptions {
     fn default() -> StartOptions {
-        StartOptions { version: env!("CARGO_PKG_VERSION").to_owned(), site: None, host_name: None, log: None }
+        StartOptions {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            site: None,
+            host_name: None,
+            certificate_check: Duration::from_secs(10),
+            log: None,
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct RouterStatus {
     pub http_listeners: Vec<HttpBridgeStatus>,
     /// HTTP servers that we connect to.
     pub http_connectors: Vec<HttpBridgeStatus>,
+    /// `sslProfile`s in use.
+    pub certificates: Vec<CertificateStatus>,
     /// Edges that are linked to us.
     pub edges: Vec<EdgeStatus>,
     /// Sums since the start.
@@ -54,6 +56,21 @@ pub struct UplinkStatus {
     pub losses: u64,
     /// When our certificate expires.
     pub certificate_not_after: Option<Timestamp>,
+}
+
+/// The certificates of one `sslProfile`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CertificateStatus {
+    /// Profile name.
+    pub profile: String,
+    /// When our certificate expires; none without one.
+    pub not_after: Option<Timestamp>,
+    /// When the first certificate of the CA expires.
+    pub ca_not_after: Option<Timestamp>,
+    /// How often new files were taken into use since the start.
+    pub renewals: u64,
+    /// Why the files as they are now cannot be used; older ones are.
+    pub problem: Option<String>,
 }
 
 /// What an uplink does.

@@ -1,7 +1,6 @@
 //! A server that a connector reaches: where it is, and whether TLS is spoken to it.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use super::connect::{CONNECT_LIMIT, ConnectFailure, connect};
+use super::proxy::{Proxy, ProxyFailure};
+use super::resolve::host_port;
 use super::tls::{Expected, Live, Profile, TlsError};
 use super::transport::{Transport, TransportError};
 
@@ -23,6 +24,8 @@ pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: Option<TargetTls>,
+    /// What stands between it and us.
+    pub(super) proxy: Option<Arc<Proxy>>,
 }
 
 /// How a server proves who it is, and we to it.
@@ -37,14 +40,17 @@ pub(super) struct TargetTls {
 pub(super) enum TargetFailure {
     /// No connection.
     Absent(ConnectFailure),
-    /// It answers, and TLS with it failed.
-    Tls(SocketAddr, TransportError),
+    /// None through the proxy.
+    Proxy(ProxyFailure),
+    /// It answers, at this address, and TLS with it failed.
+    Tls(String, TransportError),
 }
 
 impl fmt::Display for TargetFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TargetFailure::Absent(failure) => failure.fmt(f),
+            TargetFailure::Proxy(failure) => failure.fmt(f),
             TargetFailure::Tls(peer, error) => write!(f, "no TLS with {peer}: {error}"),
         }
     }
@@ -63,10 +69,19 @@ impl TargetTls {
 }
 
 impl Target {
-    /// Connects, with TLS where it is wanted. `alpn`: what the server is asked to speak in it.
-    pub(super) async fn connect(&self, alpn: Option<&[u8]>) -> Result<(Transport, SocketAddr), TargetFailure> {
-        let connected = connect(&self.host, self.port, CONNECT_LIMIT).await;
-        let (stream, peer) = connected.map_err(TargetFailure::Absent)?;
+    /// Connects, with TLS where it is wanted; answers the address reached. `alpn`: what the server is asked to speak in TLS.
+    pub(super) async fn connect(&self, alpn: Option<&[u8]>) -> Result<(Transport, String), TargetFailure> {
+        let (stream, peer) = match &self.proxy {
+            None => {
+                let connected = connect(&self.host, self.port, CONNECT_LIMIT).await;
+                let (stream, peer) = connected.map_err(TargetFailure::Absent)?;
+                (stream, peer.to_string())
+            }
+            Some(proxy) => {
+                let stream = proxy.connect(&self.host, self.port).await.map_err(TargetFailure::Proxy)?;
+                (stream, host_port(&self.host, self.port))
+            }
+        };
         let Some(tls) = &self.tls else {
             return Ok((Transport::plain(stream), peer));
         };
@@ -78,6 +93,9 @@ impl Target {
         let shaken = timeout(HANDSHAKE_LIMIT, shaking).await.unwrap_or_else(|_| {
             Err(TransportError::Lost("the other end did not finish the TLS handshake in time".to_owned()))
         });
-        shaken.map(|transport| (transport, peer)).map_err(|error| TargetFailure::Tls(peer, error))
+        match shaken {
+            Ok(transport) => Ok((transport, peer)),
+            Err(error) => Err(TargetFailure::Tls(peer, error)),
+        }
     }
 }

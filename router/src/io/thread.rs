@@ -17,6 +17,7 @@ use super::handle::{Answer, Command, Ending};
 use super::management;
 use super::plan::Plan;
 use super::problem::ServiceError;
+use super::renewal;
 use super::start::LogControl;
 use super::status::{UplinkBoard, UplinkState, UplinkStatus};
 use super::uplink::{self, UplinkPlan};
@@ -91,6 +92,7 @@ impl RouterThread {
         let board = UplinkBoard::new(plan.uplinks.iter().map(first_status).collect());
         let host_name = plan.facts.host_name.clone().unwrap_or_default();
         let driver = Driver::new(&settings, plan.config, host_name, plan.profiles, board, events);
+        driver.spawn(renewal::run(Rc::clone(&driver), plan.certificate_check));
         let telling = Telling::new(&driver, plan.facts, &plan.uplinks);
         driver.spawn(telling.run(Rc::clone(&driver)));
         for text in plan.warnings {
@@ -172,6 +174,7 @@ impl RouterThread {
             Command::RemoveHttpConnector(name, answer) => {
                 self.change(answer, |driver| driver.remove_http_connector(&name));
             }
+            Command::RenewCertificates => self.driver.renew.set(),
             Command::Drain(limit, answer) => {
                 self.drain_answers.push(answer);
                 self.begin_drain(limit);

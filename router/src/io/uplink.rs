@@ -3,13 +3,16 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
+use tokio::time::sleep_until;
 
 use super::amqp_task;
-use super::backoff::{Backoff, Failure};
+use super::backoff::Failure;
 use super::driver::{Driver, Owner};
+use super::proxy::ProxyFailure;
 use super::target::{Target, TargetFailure};
+use super::tls::Renewal;
 use super::transport::TransportError;
+use super::turns::Turns;
 use super::{Event, Timestamp};
 use crate::core::ConnectionSpec;
 
@@ -35,8 +38,8 @@ impl UplinkPlan {
     /// Renewed files are used at once: the old ones may be why the last attempt failed.
     fn renew(&self) {
         let renewed = self.target.tls.as_ref().map(|tls| tls.profile().renew());
-        if let Some(Err(error)) = renewed {
-            tracing::debug!(uplink = %self.name, %error, "certificates cannot be read again, the old ones are used");
+        if let Some(Renewal::Unusable(problem)) = renewed {
+            tracing::warn!(uplink = %self.name, %problem, "certificate files cannot be used, the old ones stay in use");
         }
     }
 }
@@ -61,13 +64,16 @@ impl Setback {
     }
 }
 
-/// Keeps one of the uplinks up, until the router drains.
+/// Keeps one of the uplinks up, until the router drains. `plans`: the preferred ones first.
+///
+/// The first that can be linked serves, and the others stand by. When it fails the next is tried at once.
 pub(super) async fn run(driver: Rc<Driver>, plans: Vec<UplinkPlan>) {
-    let mut backoffs: Vec<Backoff> = plans.iter().map(|_| Backoff::new(fastrand::Rng::new())).collect();
+    let mut turns = Turns::new(plans.len());
     let mut told: Vec<Option<String>> = vec![None; plans.len()];
-    let count = plans.len();
-    let mut index = 0;
-    while let Some(plan) = plans.get(index) {
+    loop {
+        let (index, due) = turns.next(Instant::now());
+        let Some(plan) = plans.get(index) else { return };
+        sleep_until(due.into()).await;
         driver.uplinks.connecting(index);
         let setback = attempt(&driver, index, plan).await;
         if driver.draining.get() {
@@ -75,14 +81,11 @@ pub(super) async fn run(driver: Rc<Driver>, plans: Vec<UplinkPlan>) {
             return;
         }
         if setback.was_up {
-            backoffs[index].reset();
             told[index] = None;
         }
-        let wait = backoffs[index].wait(setback.failure);
+        let wait = turns.failed(index, setback.failure, setback.was_up, Instant::now());
         driver.uplinks.down(index, &setback.cause);
         tell(&driver, plan, &setback, wait, &mut told[index]);
-        index = (index + 1) % count;
-        sleep(wait).await;
     }
 }
 
@@ -109,6 +112,8 @@ async fn attempt(driver: &Rc<Driver>, index: usize, plan: &UplinkPlan) -> Setbac
     let transport = match plan.target.connect(None).await {
         Ok((transport, _)) => transport,
         Err(TargetFailure::Absent(failure)) => return Setback::new(Failure::Absent, failure.to_string()),
+        Err(TargetFailure::Proxy(ProxyFailure::Absent(cause))) => return Setback::new(Failure::Absent, cause),
+        Err(TargetFailure::Proxy(ProxyFailure::Refused(cause))) => return Setback::new(Failure::Refused, cause),
         Err(TargetFailure::Tls(_, error)) => return Setback::transport(error),
     };
     let ended = amqp_task::run(

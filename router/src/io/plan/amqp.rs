@@ -1,5 +1,6 @@
 //! AMQP connections: `connector` and `listener`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use moorline_definition::router_config::{Connector, Listener, Role, RouterMode};
@@ -9,6 +10,7 @@ use super::profiles::{server_tls, target_tls};
 use super::{Check, StartProblem};
 use crate::core::{ConnRole, ConnectionSpec};
 use crate::io::listen::{AmqpListenPlan, BindTarget};
+use crate::io::proxy::Proxy;
 use crate::io::target::Target;
 use crate::io::tls::{Clients, Profiles};
 use crate::io::uplink::UplinkPlan;
@@ -22,7 +24,7 @@ const NO_IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 3600);
 impl<'a> Check<'a> {
     pub(super) fn uplinks(&mut self) -> Vec<UplinkPlan> {
         let config = self.config;
-        let mut plans = Vec::new();
+        let mut plans: Vec<UplinkPlan> = Vec::new();
         for connector in &config.connectors {
             if connector.role == Role::Edge && config.router.mode == RouterMode::Edge {
                 plans.extend(self.uplink(connector));
@@ -33,6 +35,8 @@ impl<'a> Check<'a> {
                 ));
             }
         }
+        // The cheapest is tried first.
+        plans.sort_by_key(|plan| plan.cost);
         plans
     }
 
@@ -52,10 +56,14 @@ impl<'a> Check<'a> {
             Ok(tls) => tls,
             Err(problem) => return self.fail(problem),
         };
+        let proxy = match self.proxy(&entity, connector) {
+            Ok(proxy) => proxy,
+            Err(problem) => return self.fail(problem),
+        };
         let external = tls.as_ref().is_some_and(|tls| tls.profile().identity().has_certificate());
         Some(UplinkPlan {
             name: connector.name.clone(),
-            target: Target { host: host.to_owned(), port: port?, tls },
+            target: Target { host: host.to_owned(), port: port?, tls, proxy },
             spec: ConnectionSpec {
                 role: ConnRole::Uplink,
                 label: connector.name.clone(),
@@ -67,6 +75,21 @@ impl<'a> Check<'a> {
             },
             cost: connector.cost.and_then(|cost| u64::try_from(cost).ok()).unwrap_or(1),
         })
+    }
+
+    fn proxy(&self, entity: &str, connector: &Connector) -> Result<Option<Arc<Proxy>>, StartProblem> {
+        let Some(name) = connector.proxy_profile.as_deref().filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let profile = self.config.proxy_profiles.iter().find(|profile| profile.name == name);
+        let profile = profile
+            .ok_or_else(|| StartProblem::UnknownProxy { entity: entity.to_owned(), profile: name.to_owned() })?;
+        let entity = format!("proxyProfile {name}");
+        let port = port(&entity, &profile.port).and_then(|port| target_port(&entity, port))?;
+        if profile.host.is_empty() {
+            return Err(StartProblem::NoHost { entity });
+        }
+        Ok(Some(Arc::new(Proxy::new(profile, port))))
     }
 
     pub(super) fn amqp_listeners(&mut self) -> Vec<(String, BindTarget, AmqpListenPlan)> {

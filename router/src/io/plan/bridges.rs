@@ -60,7 +60,7 @@ pub(in crate::io) fn connector_plan(bridge: &TcpBridge, profiles: &Profiles) -> 
             host: host.clone(),
             port: port.to_string(),
         },
-        target: Target { host, port, tls },
+        target: Target { host, port, tls, proxy: None },
     })
 }
 
@@ -100,7 +100,11 @@ pub(in crate::io) fn http_connector_plan(
     }
     let port = target_port(&entity, plan.port)?;
     let tls = target_tls(profiles, &entity, bridge.ssl_profile.as_deref(), &plan.host, bridge.verify_hostname)?;
-    Ok(HttpConnectorPlan { target: Target { host: plan.host.clone(), port, tls }, plan, entity: bridge.clone() })
+    Ok(HttpConnectorPlan {
+        target: Target { host: plan.host.clone(), port, tls, proxy: None },
+        plan,
+        entity: bridge.clone(),
+    })
 }
 
 fn http_plan(entity: &str, bridge: &HttpBridge) -> Result<HttpPlan, StartProblem> {

@@ -6,7 +6,7 @@ mod profiles;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use moorline_definition::router_config::{RouterConfig, RouterMode, TcpBridge};
 use rustls::ServerConfig;
@@ -31,6 +31,7 @@ pub(super) struct Plan {
     pub(super) config: RouterConfig,
     pub(super) settings: Settings,
     pub(super) profiles: Arc<Profiles>,
+    pub(super) certificate_check: Duration,
     /// What this router's record says.
     pub(super) facts: RouterFacts,
     pub(super) uplinks: Vec<UplinkPlan>,
@@ -60,6 +61,7 @@ pub(super) struct ConnectorPlan {
 
 /// Checks everything; opens ports only when all is well.
 pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan, Vec<StartProblem>> {
+    let certificate_check = options.certificate_check;
     let mut check = Check::new(config);
     let uplinks = check.uplinks();
     let amqp = check.amqp_listeners();
@@ -70,7 +72,6 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
     let http_connectors =
         check.keep(config.http_connectors.iter().map(|bridge| http_connector_plan(bridge, &profiles)));
     check.unserved();
-    check.expiry();
     for listener in &listeners {
         let entity = format!("tcpListener {}", listener.spec.name);
         // Held until all are open, so that two entities with one port are found. Dropped with `check`.
@@ -110,6 +111,7 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         settings,
         profiles,
         facts,
+        certificate_check,
         uplinks,
         amqp: opened,
         listeners,

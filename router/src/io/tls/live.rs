@@ -9,6 +9,7 @@ use moorline_definition::router_config::SslProfile;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::{Clients, TlsError, TlsFiles, TlsIdentity};
+use crate::io::status::CertificateStatus;
 
 /// All `sslProfile`s of a router, by name. Each is read when it is first used.
 #[derive(Debug)]
@@ -29,6 +30,19 @@ struct Current {
     identity: Arc<TlsIdentity>,
     /// Grows with each renewal.
     generation: u64,
+    /// Why the files cannot be used now, though older ones are.
+    problem: Option<String>,
+}
+
+/// What a look at the files of a profile found.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::io) enum Renewal {
+    /// What was known.
+    Same,
+    /// New certificates or a new key, used from now on.
+    Renewed,
+    /// They cannot be used, and are not; told for the first time.
+    Unusable(String),
 }
 
 /// A configuration of the TLS library that follows the files of its profile.
@@ -83,7 +97,10 @@ impl Profile {
     fn load(profile: &SslProfile) -> Result<Profile, TlsError> {
         let files = files(profile)?;
         let identity = files.load()?;
-        Ok(Profile { files, current: Mutex::new(Current { identity: Arc::new(identity), generation: 0 }) })
+        Ok(Profile {
+            files,
+            current: Mutex::new(Current { identity: Arc::new(identity), generation: 0, problem: None }),
+        })
     }
 
     pub(in crate::io) fn name(&self) -> &str {
@@ -95,17 +112,41 @@ impl Profile {
         Arc::clone(&lock(&self.current).identity)
     }
 
-    /// Reads the files again; true when they have changed. Files that cannot be used change nothing.
-    pub(in crate::io) fn renew(&self) -> Result<bool, TlsError> {
-        let fresh = self.files.load()?;
-        if fresh.is_same_as(&self.identity()) {
-            return Ok(false);
-        }
-        fresh.check()?;
+    /// Reads the files again. Those that cannot be used change nothing: in the middle of a renewal a key may not fit
+    /// its certificate.
+    pub(in crate::io) fn renew(&self) -> Renewal {
+        let fresh = self.files.load().and_then(|identity| identity.check().map(|()| identity));
         let mut current = lock(&self.current);
-        current.identity = Arc::new(fresh);
-        current.generation += 1;
-        Ok(true)
+        match fresh {
+            Ok(fresh) => {
+                current.problem = None;
+                if fresh.is_same_as(&current.identity) {
+                    return Renewal::Same;
+                }
+                current.identity = Arc::new(fresh);
+                current.generation += 1;
+                Renewal::Renewed
+            }
+            Err(error) => {
+                let words = error.to_string();
+                if current.problem.as_ref() == Some(&words) {
+                    return Renewal::Same;
+                }
+                current.problem = Some(words.clone());
+                Renewal::Unusable(words)
+            }
+        }
+    }
+
+    pub(in crate::io) fn status(&self) -> CertificateStatus {
+        let current = lock(&self.current);
+        CertificateStatus {
+            profile: self.files.profile.clone(),
+            not_after: current.identity.not_after(),
+            ca_not_after: current.identity.ca_not_after(),
+            renewals: current.generation,
+            problem: current.problem.clone(),
+        }
     }
 }
 

@@ -100,6 +100,12 @@ impl TlsIdentity {
         self.own.as_ref().map(|own| own.not_after)
     }
 
+    /// When the first of the CA certificates expires.
+    #[must_use]
+    pub fn ca_not_after(&self) -> Option<Timestamp> {
+        self.ca.iter().filter_map(|certificate| end_of(certificate)).min()
+    }
+
     /// Whether we have a certificate to present.
     #[must_use]
     pub fn has_certificate(&self) -> bool {
@@ -170,17 +176,18 @@ impl OwnCertificate {
                 false => pem_words(&source),
             },
         })?;
-        let not_after = chain
-            .first()
-            .and_then(|leaf| X509Certificate::from_der(leaf).ok())
-            .map(|(_, leaf)| Timestamp::from_unix(leaf.validity().not_after.timestamp()))
-            .ok_or_else(|| TlsError::Pem {
-                what: "certificate",
-                origin: origin.clone(),
-                reason: "its content is not an X.509 certificate".to_owned(),
-            })?;
+        let not_after = chain.first().and_then(end_of).ok_or_else(|| TlsError::Pem {
+            what: "certificate",
+            origin: origin.clone(),
+            reason: "its content is not an X.509 certificate".to_owned(),
+        })?;
         Ok(OwnCertificate { chain, key, origin, key_origin, not_after })
     }
+}
+
+fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(Timestamp::from_unix(certificate.validity().not_after.timestamp()))
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {

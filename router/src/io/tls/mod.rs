@@ -17,11 +17,13 @@ use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::ServerName;
 
 pub use error::TlsError;
-pub(in crate::io) use live::{Live, Profile, Profiles};
+pub(in crate::io) use live::{Live, Profile, Profiles, Renewal};
 pub use load::{TlsFiles, TlsIdentity};
 pub use words::{Refusal, refusal_words};
 
 use verify::NetworkServerVerifier;
+
+use super::resolve::bare;
 
 static VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
@@ -46,7 +48,9 @@ impl Expected {
     /// # Errors
     /// When `host` is neither.
     pub fn host(host: &str, verify_hostname: bool) -> Result<Expected, TlsError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host { host: host.to_owned() })?;
+        // The scope of a link-local address is this host's matter.
+        let name = bare(host).split('%').next().unwrap_or_default().to_owned();
+        let name = ServerName::try_from(name).map_err(|_| TlsError::Host { host: host.to_owned() })?;
         Ok(Expected { name, verify_hostname })
     }
 }

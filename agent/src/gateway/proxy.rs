@@ -1,0 +1,101 @@
+//! The HTTP proxy that a gateway's link goes through.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+use moorline_bundle::Endpoint;
+use moorline_definition::router_config::{ProxyProfile, RouterConfig};
+
+use crate::failure::Failure;
+
+const PROFILE: &str = "proxy";
+
+/// Which proxy, and who we are to it.
+#[derive(Debug, Args)]
+pub(super) struct ProxyArguments {
+    /// Link to the network through an HTTP proxy: http://[USER@]HOST:PORT
+    ///
+    /// The proxy opens a tunnel with CONNECT and sees nothing of what is in it. The variables of the environment that
+    /// other programs take a proxy from are not looked at.
+    #[arg(long, value_name = "URL", value_parser = parse)]
+    proxy: Option<Proxy>,
+
+    /// Where the password of the proxy's USER is: the first line of a file
+    #[arg(long, value_name = "FILE", requires = "proxy")]
+    proxy_password_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Proxy {
+    user: Option<String>,
+    host: String,
+    port: u16,
+}
+
+impl ProxyArguments {
+    /// Puts the proxy before the uplink.
+    pub(super) fn apply(&self, config: &mut RouterConfig) -> Result<(), Failure> {
+        let Some(proxy) = &self.proxy else { return Ok(()) };
+        let password = match &self.proxy_password_file {
+            None => None,
+            Some(_) if proxy.user.is_none() => {
+                return Err(Failure::Input(anyhow!(
+                    "--proxy-password-file needs a user: --proxy http://USER@HOST:PORT"
+                )));
+            }
+            Some(file) => {
+                let file = std::path::absolute(file).ok().and_then(|file| file.to_str().map(str::to_owned));
+                let file =
+                    file.ok_or_else(|| Failure::Input(anyhow!("--proxy-password-file: the path must be UTF-8")))?;
+                Some(format!("file:{file}"))
+            }
+        };
+        config.proxy_profiles.push(ProxyProfile {
+            name: PROFILE.to_owned(),
+            host: proxy.host.clone(),
+            port: proxy.port.to_string(),
+            username: proxy.user.clone(),
+            password,
+            ..ProxyProfile::default()
+        });
+        for connector in &mut config.connectors {
+            connector.proxy_profile = Some(PROFILE.to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn parse(text: &str) -> Result<Proxy, String> {
+    let place = text.strip_prefix("http://").ok_or("it must begin with http://")?;
+    let place = place.strip_suffix('/').unwrap_or(place);
+    let (user, place) = match place.rsplit_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, place),
+    };
+    if user.is_some_and(|user| user.contains(':')) {
+        return Err("everybody on this host can see a password here: use --proxy-password-file".to_owned());
+    }
+    let (host, port) = place.rsplit_once(':').ok_or("it must end with a port")?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = port.parse().map_err(|_| "its port must be 1 to 65535".to_owned())?;
+    Endpoint::new(host, port).map_err(|fault| fault.to_string())?;
+    Ok(Proxy { user: user.filter(|user| !user.is_empty()).map(str::to_owned), host: host.to_owned(), port: port.get() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_proxies() {
+        let parsed = |text| parse(text).map(|proxy| (proxy.user, proxy.host, proxy.port));
+        assert_eq!(parsed("http://proxy.example:3128"), Ok((None, "proxy.example".to_owned(), 3128)));
+        assert_eq!(parsed("http://me@[::1]:3128/"), Ok((Some("me".to_owned()), "::1".to_owned(), 3128)));
+        for wrong in ["proxy:3128", "https://proxy:3128", "http://proxy", "http://proxy:0", "http://:1", "http://a b:1"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse("http://me:secret@proxy:3128").unwrap_err().contains("--proxy-password-file"));
+    }
+}

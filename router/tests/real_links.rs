@@ -1,0 +1,80 @@
+//! An edge with two uplinks to the network's own routers.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod io_network;
+mod io_pki;
+mod real_router;
+
+use io_network::{Network, bridge, dial, echo_server, exchange, free_port, run, until};
+use moorline_definition::router_config::{Connector, Role, RouterConfig};
+use moorline_router::io::{RouterStatus, UplinkState};
+use real_router::RealRouter;
+use serde_json::json;
+
+fn linked_to(status: &RouterStatus, name: &str) -> bool {
+    let up = status.uplinks.iter().find(|uplink| uplink.state == UplinkState::Up);
+    up.and_then(|uplink| uplink.peer.as_ref()).is_some_and(|peer| peer.container == name)
+}
+
+#[tokio::test]
+async fn one_interior_takes_over_from_another() {
+    let Some(program) = real_router::program() else { return };
+    let network = Network::new();
+    let folder = network.folder.path();
+    let (first, second, between) = (free_port(), free_port(), free_port());
+    let edges = |port: u16| json!(["listener", {"name": "edges", "role": "edge", "host": "127.0.0.1", "port": port}]);
+    // The second interior serves the service; the first reaches it, while it is there.
+    let echo = echo_server().await;
+    let mut service =
+        json!({"name": "echo", "address": "echo:7", "host": "127.0.0.1", "port": echo.port().to_string()});
+    if real_router::has_encapsulations(&program) {
+        service["encapsulation"] = "legacy".into();
+    }
+    let behind = RealRouter::run(
+        &program,
+        folder,
+        "second",
+        "interior",
+        vec![
+            edges(second),
+            json!(["listener", {"name": "routers", "role": "inter-router", "host": "127.0.0.1", "port": between}]),
+            json!(["tcpConnector", service]),
+        ],
+    );
+    let before = RealRouter::run(
+        &program,
+        folder,
+        "first",
+        "interior",
+        vec![
+            edges(first),
+            json!(["connector", {"name": "routers", "role": "inter-router", "host": "127.0.0.1", "port": between.to_string()}]),
+        ],
+    );
+    let mut config = RouterConfig::default();
+    config.router.id = "edge".to_owned();
+    for (name, port, cost) in [("to-second", second, 2), ("to-first", first, 1)] {
+        config.connectors.push(Connector {
+            name: name.to_owned(),
+            role: Role::Edge,
+            host: "127.0.0.1".to_owned(),
+            port: port.to_string(),
+            cost: Some(cost),
+            ..Connector::default()
+        });
+    }
+    let port = free_port();
+    config.tcp_listeners.push(bridge("echo", port, "echo:7"));
+    let edge = run(&config);
+    // Whichever was there first: the cheaper serves once the other is gone and back, or from the start.
+    let status = until(&edge, |s| linked_to(s, "first") || linked_to(s, "second")).await;
+    assert_eq!(exchange(dial(port).await, vec![1; 5_000]).await.len(), 5_000);
+    if linked_to(&status, "first") {
+        drop(before);
+        until(&edge, |s| linked_to(s, "second")).await;
+        assert_eq!(exchange(dial(port).await, vec![1; 5_000]).await.len(), 5_000);
+    } else {
+        drop(behind);
+        until(&edge, |s| linked_to(s, "first")).await;
+    }
+}
