@@ -176,11 +176,21 @@ impl Router {
 
     /// Which encapsulation a listener speaks when nobody said: the one that the network's version takes by default.
     pub(super) fn network_encapsulation(&self, conn_id: ConnId) -> Encapsulation {
-        let version = self.conns.get(conn_id).and_then(|conn| conn.version.as_deref()).unwrap_or_default();
-        match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
-            Some(3..) => Encapsulation::Lite,
+        match self.peer_version(conn_id) {
+            Some((3.., _)) => Encapsulation::Lite,
             _ => Encapsulation::Legacy,
         }
+    }
+
+    /// Whether the network is older than the windows of lite streams.
+    pub(super) fn is_before_windows(&self, conn_id: ConnId) -> bool {
+        self.peer_version(conn_id).is_some_and(|version| ((2, 0)..(2, 6)).contains(&version))
+    }
+
+    /// Major and minor version.
+    fn peer_version(&self, conn_id: ConnId) -> Option<(u32, u32)> {
+        let mut numbers = self.conns.get(conn_id)?.version.as_deref()?.split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next().and_then(Result::ok).unwrap_or(0)))
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) const UNTHROTTLED: u32 = 0x04;
 const LITE_CONTENT_TYPE: &str = "application/octet-stream";
 /// Application property of that name.
 const ALPN: &str = "alpn";
+/// 3.x routers mark their lite streams so.
+const VERSION_MARK: &str = "V";
 /// More head than this is nobody's message.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 /// There are fewer kinds of sections. A head is read again with each piece of it, so it must not have many.
@@ -103,12 +105,15 @@ impl Head {
     ///
     /// Legacy has it behind what [`Head::parse`] reads, where routers write it in the same breath.
     pub(super) fn alpn(&self, bytes: &[u8]) -> Option<String> {
+        self.application_property(bytes, ALPN)?.as_str().map(str::to_owned)
+    }
+
+    fn application_property(&self, bytes: &[u8], name: &str) -> Option<Value> {
         let mut head = sections(bytes.get(self.annotations_len..)?).take(MAX_SECTIONS);
         let is_body = |descriptor: u64| matches!(descriptor, message::DATA | message::SEQUENCE | message::VALUE);
         let found = head.find(|(kind, _)| *kind == message::APPLICATION_PROPERTIES || is_body(*kind))?.1;
         let Value::Map(properties) = found else { return None };
-        let (_, alpn) = properties.into_iter().find(|(key, _)| key.as_str() == Some(ALPN))?;
-        alpn.as_str().map(str::to_owned)
+        properties.into_iter().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value)
     }
 
     /// Routers that it has passed.
@@ -119,6 +124,13 @@ impl Head {
     /// The TCP encapsulation, if this is a TCP stream: lite says so, all else is taken for legacy, as routers do.
     pub(super) fn encapsulation(&self) -> Encapsulation {
         if self.is_lite() { Encapsulation::Lite } else { Encapsulation::Legacy }
+    }
+
+    /// A lite stream whose flow is left to the routers between: so do routers before 2.6, which neither keep a window
+    /// nor say how far their sockets have taken ours. Who writes the version mark does both, whatever the routers do.
+    pub(super) fn is_throttled(&self, bytes: &[u8]) -> bool {
+        let throttled = self.annotations.as_ref().is_some_and(|annotations| annotations.flags & UNTHROTTLED == 0);
+        self.is_lite() && throttled && self.application_property(bytes, VERSION_MARK).is_none()
     }
 
     fn is_lite(&self) -> bool {
@@ -169,9 +181,9 @@ impl Annotations {
     }
 
     /// Annotations of a TCP stream that begins here.
-    fn of_stream(mesh: Option<&str>, ingress: Option<String>) -> Annotations {
+    fn of_stream(mesh: Option<&str>, ingress: Option<String>, throttled: bool) -> Annotations {
         Annotations {
-            flags: STREAMING | UNTHROTTLED,
+            flags: if throttled { STREAMING } else { STREAMING | UNTHROTTLED },
             trace: ingress.iter().cloned().collect(),
             ingress,
             mesh: mesh.map(str::to_owned),
@@ -193,12 +205,14 @@ pub(super) struct StreamHead<'a> {
     pub(super) mesh: Option<&'a str>,
     /// A hub puts its own node in, an edge leaves that to the interior.
     pub(super) ingress: Option<String>,
+    /// See [`Head::is_throttled`].
+    pub(super) throttled: bool,
 }
 
 impl StreamHead<'_> {
     /// Appends everything that precedes the payload.
     pub(super) fn encode(&self, encapsulation: Encapsulation, out: &mut Vec<u8>) {
-        Annotations::of_stream(self.mesh, self.ingress.clone()).encode(out);
+        Annotations::of_stream(self.mesh, self.ingress.clone(), self.throttled).encode(out);
         let mut properties = Properties {
             to: Some(self.to.to_owned()),
             reply_to: self.reply_to.map(str::to_owned),
@@ -214,7 +228,7 @@ impl StreamHead<'_> {
                 properties.content_type = Some(LITE_CONTENT_TYPE.to_owned());
                 properties.encode(out);
                 // 3.x routers write this version mark, 2.x ones do not look at it.
-                let version = (Value::String("V".to_owned()), Value::Uint(1));
+                let version = (Value::String(VERSION_MARK.to_owned()), Value::Uint(1));
                 let all = Value::Map([version].into_iter().chain(alpn).collect());
                 message::encode_section(message::APPLICATION_PROPERTIES as u8, &all, out);
                 message::encode_section(message::VALUE as u8, &Value::Null, out);
@@ -240,7 +254,7 @@ pub(super) fn pass_by(annotations: &mut Annotations, own_node: &str) {
 mod tests {
     use super::*;
 
-    fn head(encapsulation: Encapsulation) -> Vec<u8> {
+    fn head_of(encapsulation: Encapsulation, throttled: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         let head = StreamHead {
             to: "database:5432",
@@ -250,9 +264,29 @@ mod tests {
             alpn: Some("h2"),
             mesh: Some("123456789012345"),
             ingress: None,
+            throttled,
         };
         head.encode(encapsulation, &mut bytes);
         bytes
+    }
+
+    fn head(encapsulation: Encapsulation) -> Vec<u8> {
+        head_of(encapsulation, false)
+    }
+
+    #[test]
+    fn a_lite_stream_says_who_limits_it() {
+        use Encapsulation::{Legacy, Lite};
+        let unmarked = |mut bytes: Vec<u8>| {
+            let at = bytes.windows(3).position(|three| three == [0xa1, 1, b'V']).unwrap();
+            bytes[at + 2] = b'v';
+            bytes
+        };
+        let throttled = |bytes: &[u8]| Head::parse(bytes, false).unwrap().unwrap().is_throttled(bytes);
+        assert!(!throttled(&head_of(Lite, true)), "one of ours keeps windows");
+        assert!(throttled(&unmarked(head_of(Lite, true))));
+        assert!(!throttled(&unmarked(head_of(Lite, false))));
+        assert!(!throttled(&head_of(Legacy, true)));
     }
 
     #[test]

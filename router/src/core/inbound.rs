@@ -149,7 +149,7 @@ impl Router {
                 };
                 let from = (conn_id, transfer.delivery);
                 let way_back = (reply_to, head.alpn(&bytes));
-                match self.begin_connector_flow(connector, from, &head, way_back, now) {
+                match self.begin_connector_flow(connector, from, (&head, &bytes), way_back, now) {
                     Some(flow) => self.join_flow(conn_id, transfer, flow, bytes.get(head.body..).unwrap_or_default()),
                     None => self.doom(conn_id, transfer, FailedState::Released),
                 }
@@ -174,7 +174,7 @@ impl Router {
     }
 
     fn route_answer(&mut self, conn_id: ConnId, transfer: Transfer<'_>, head: &Head, bytes: &[u8], flow: FlowId) {
-        match self.flow_answered(flow, transfer.delivery, head.encapsulation()) {
+        match self.flow_answered(flow, transfer.delivery, (head, bytes)) {
             Answer::Taken => {}
             Answer::Unwanted => return self.doom(conn_id, transfer, FailedState::Rejected),
             Answer::Mismatch => {

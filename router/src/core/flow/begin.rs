@@ -76,6 +76,7 @@ impl Router {
                 };
                 let mut remote = Remote::new(conn, encapsulation);
                 remote.intro = Some(intro);
+                remote.throttled = encapsulation == Encapsulation::Lite && self.is_before_windows(conn);
                 remote.temp = Some(temp.clone());
                 flow.net = Net::Remote(Box::new(remote));
                 let id = self.flows.insert(flow);
@@ -91,7 +92,7 @@ impl Router {
         &mut self,
         connector: ConnectorId,
         (conn, delivery): (ConnId, Incoming),
-        head: &Head,
+        (head, bytes): (&Head, &[u8]),
         (reply_to, alpn): (String, Option<String>),
         now: Instant,
     ) -> Option<FlowId> {
@@ -103,6 +104,8 @@ impl Router {
         self.table.count(&flow.address, dest, 1);
         flow.dest = Some(dest);
         let mut remote = Remote::new(conn, encapsulation);
+        remote.throttled = head.is_throttled(bytes);
+        remote.windowed = !remote.throttled;
         remote.intro = Some(Intro { to: reply_to, subject, reply_to: None });
         remote.incoming = Some(delivery);
         remote.answered = true;
@@ -131,17 +134,18 @@ impl Router {
         &mut self,
         id: FlowId,
         delivery: Incoming,
-        encapsulation: Encapsulation,
+        (head, bytes): (&Head, &[u8]),
     ) -> Answer {
         let Some(remote) = self.flows.get_mut(id).and_then(Flow::remote) else { return Answer::Unwanted };
         if remote.answered {
             return Answer::Unwanted;
         }
-        if remote.encapsulation != encapsulation {
+        if remote.encapsulation != head.encapsulation() {
             return Answer::Mismatch;
         }
         remote.incoming = Some(delivery);
         remote.answered = true;
+        remote.windowed &= !head.is_throttled(bytes);
         self.wake_flow(id);
         Answer::Taken
     }
@@ -195,6 +199,7 @@ impl Router {
             alpn: alpn.as_deref(),
             mesh,
             ingress,
+            throttled: remote.throttled,
         };
         head.encode(remote.encapsulation, &mut bytes);
         let conn_id = remote.conn;

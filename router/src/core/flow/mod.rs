@@ -124,6 +124,8 @@ pub(in crate::core) struct Remote {
     acked: u64,
     /// The peer limits us; off once it has settled.
     windowed: bool,
+    /// The routers between limit us instead, see `Head::is_throttled`.
+    throttled: bool,
     /// Our last transfer is out.
     ended: bool,
     /// The far end has refused our stream, or given it up.
@@ -232,6 +234,7 @@ impl Remote {
             sent: 0,
             acked: 0,
             windowed: true,
+            throttled: false,
             ended: false,
             refused: false,
             incoming: None,
