@@ -187,6 +187,12 @@ impl Router {
         self.peer_version(conn_id).is_some_and(|version| ((2, 0)..(2, 6)).contains(&version))
     }
 
+    /// Whether the peer holds one stream up without the others. A hub of ours cannot: a stream that its receiver does not
+    /// take is cut there, so one without a window is better kept waiting.
+    pub(super) fn can_throttle(&self, conn_id: ConnId) -> bool {
+        self.peer_version(conn_id).is_some_and(|version| version >= (2, 0))
+    }
+
     /// Major and minor version.
     fn peer_version(&self, conn_id: ConnId) -> Option<(u32, u32)> {
         let mut numbers = self.conns.get(conn_id)?.version.as_deref()?.split('.').map(str::parse);
