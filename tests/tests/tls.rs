@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use moorline_tests::authority::Authority;
 use moorline_tests::definition::Definition;
