@@ -14,7 +14,7 @@ const PROFILE: &str = "proxy";
 /// Which proxy, and who we are to it.
 #[derive(Debug, Args)]
 pub(super) struct ProxyArguments {
-    /// Link to the network through an HTTP proxy: http://[USER@]HOST:PORT
+    /// Link to the network through an HTTP proxy: http://HOST:PORT or http://USER@HOST:PORT
     ///
     /// The proxy opens a tunnel with CONNECT and sees nothing of what is in it. The variables of the environment that
     /// other programs take a proxy from are not looked at.
