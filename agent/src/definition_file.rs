@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use moorline_definition::router_config::CERTIFICATES_FOLDER;
 use moorline_definition::{
-    CheckOptions, Checked, CredentialUse, Definition, LARGEST_FILE, Problem, Severity, Span, check_bytes,
+    CheckOptions, Checked, CredentialUse, Definition, LARGEST_FILE, Problem, Protocol, Severity, Span, check_bytes,
     problems_json, render,
 };
 
@@ -131,6 +131,22 @@ impl DefinitionFile {
             }
             None => format!("{name}: bad: {}{warnings}", output::count(number(Severity::Error).max(1), "error")),
         }
+    }
+
+    /// What is good and still worth knowing: where services of HTTP protocols work.
+    pub(crate) fn note(&self) -> Option<String> {
+        let definition = self.definition()?;
+        let endpoints = definition.bindings.iter().chain(&definition.forwards);
+        let http = endpoints.filter(|endpoint| endpoint.service.protocol != Protocol::Tcp);
+        let mut names: Vec<String> = http.map(|endpoint| endpoint.service.address.to_string()).collect();
+        names.dedup();
+        let them = names.join(", ");
+        (!names.is_empty()).then(|| {
+            format!(
+                "note: {them}: `protocol: http` and `http2` work only in networks of 2.x routers; \
+                 with 3.x routers use `protocol: tcp` at both ends, which carries HTTP as well\n"
+            )
+        })
     }
 
     /// Whether the file could be read at all.

@@ -134,3 +134,13 @@ fn options_change_how_a_definition_is_read() {
     let unknown = place.moorline(&["gateway", "check", "odd.yaml", "--compat", "skupper-0.1"]);
     assert_eq!(unknown.code, Some(2));
 }
+
+#[test]
+fn it_says_where_http_services_work() {
+    let place = Place::new();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/web-mixed.yaml");
+    let ended = place.moorline(&["gateway", "check", example]);
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.err.contains("work only in networks of 2.x routers"), "{}", ended.err);
+    assert!(ended.err.contains("use `protocol: tcp` at both ends"), "{}", ended.err);
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http_sockets::{Place, Wire, field, fields, http_bridge, mirror, server, status, web, web_with};
 use io_network::{free_port, logged, until};
 use moorline_definition::router_config::{Aggregation, HttpVersion::Http1};
-use moorline_router::io::ListenerState;
+use moorline_router::io::{ListenerState, StartOptions, start};
 use tokio::sync::Notify;
 
 const PLACES: [Place; 2] = [Place::Same, Place::Apart];
@@ -196,6 +196,7 @@ async fn answers_without_a_body_have_none() {
                 "/204" => "HTTP/1.1 204 None\r\nX-A: 1\r\n\r\n",
                 "/304" => "HTTP/1.1 304 Same\r\nETag: x\r\nContent-Length: 10\r\n\r\n",
                 "/empty" => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                "/none" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                 "/chunked" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
                 _ => "HTTP/1.0 200 OK\r\n\r\nuntil the end",
             };
@@ -214,6 +215,11 @@ async fn answers_without_a_body_have_none() {
         client.send(format!("{request} HTTP/1.1\r\nHost: h\r\n\r\n")).await;
         assert_eq!(status(&client.head().await.unwrap()), expected, "{request}");
     }
+    let (_, body) = client.ask("GET /none HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    assert_eq!(body, b"");
+    let (head, body) =
+        client.ask("POST /none HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").await;
+    assert_eq!((status(&head), &body[..]), ("200", &b""[..]));
     // An answer that ends with its connection is chunked for a client that can take that, and ends one that cannot.
     let (_, body) = client.ask("GET /until HTTP/1.1\r\nHost: h\r\n\r\n").await;
     assert_eq!(body, b"until the end");
@@ -465,4 +471,15 @@ async fn curl_is_served() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.matches("POST /a HTTP/1.1").count(), 2);
     assert_eq!(text.matches("name = \"moorline-router\"").count(), 2, "{text}");
+}
+
+#[tokio::test]
+async fn a_network_that_carries_no_http_is_named() {
+    let network = io_network::Network::new();
+    let options = StartOptions { version: "3.5.1".to_owned(), ..StartOptions::default() };
+    let _hub = start(&network.hub_config(), options).unwrap();
+    let mut config = network.edge_config("edge");
+    config.http_listeners.push(http_bridge("in-vain", free_port(), "in-vain:80", Http1));
+    let _edge = io_network::run(&config);
+    logged(&["WARN", "router 3.5.1 carries no http and http2 services", "in-vain:80", "use tcp"]).await;
 }

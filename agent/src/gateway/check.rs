@@ -42,6 +42,9 @@ impl Arguments {
             Output::Text => {
                 file.show();
                 if good {
+                    if let Some(note) = file.note() {
+                        tell(&note);
+                    }
                     say(file.verdict());
                 } else if file.was_read() {
                     tell(&format!("\n{}\n", file.verdict()));

@@ -3,8 +3,8 @@
 use serde_json::Map;
 
 use super::entities::{
-    Aggregation, Connector, HttpBridge, HttpVersion, Listener, Role, RouterConfig, RouterEntity, RouterMode,
-    SslProfile, TcpBridge,
+    AddressEntity, Aggregation, Connector, HttpBridge, HttpVersion, Listener, Role, RouterConfig, RouterEntity,
+    RouterMode, SslProfile, TcpBridge,
 };
 use super::metadata::Metadata;
 use crate::definition::{Aggregate, Definition, Endpoint, Host, Protocol, QdrListener};
@@ -15,6 +15,9 @@ pub const UPLINK_NAME: &str = "conn1";
 pub const UPLINK_PROFILE: &str = "conn1-profile";
 /// Folder, inside the configuration folder, that holds one folder for each `sslProfile`.
 pub const CERTIFICATES_FOLDER: &str = "skupper-router-certs";
+
+/// First segment of addresses whose messages go to everyone who serves them, as the network's sites declare it.
+const MULTICAST_PREFIX: &str = "mc";
 
 /// Where the network accepts this gateway's connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +99,13 @@ pub fn from_definition(definition: &Definition, uplink: &Uplink, options: &Gatew
             Some(version) => config.http_connectors.push(http_bridge(binding, version, options, tls, verify)),
         }
     }
+    if definition.forwards.iter().chain(&definition.bindings).any(is_multicast) {
+        config.addresses.push(AddressEntity {
+            prefix: MULTICAST_PREFIX.to_owned(),
+            distribution: "multicast".to_owned(),
+            ..AddressEntity::default()
+        });
+    }
     config
 }
 
@@ -173,6 +183,18 @@ fn http_version(endpoint: &Endpoint) -> Option<HttpVersion> {
     }
 }
 
+/// Whether requests go to all servers of the service.
+fn is_multicast(endpoint: &Endpoint) -> bool {
+    http_version(endpoint).is_some() && (endpoint.service.aggregate.is_some() || endpoint.service.event_channel)
+}
+
+/// The address on the service network. The network's sites give a service with `aggregate` or `eventchannel` a
+/// multicast address, without which its ends do not meet; Skupper's own gateway tools forget that.
+fn http_address(endpoint: &Endpoint) -> String {
+    let address = &endpoint.service.address;
+    if is_multicast(endpoint) { format!("{MULTICAST_PREFIX}/{address}") } else { address.to_string() }
+}
+
 fn tcp_bridge(
     endpoint: &Endpoint,
     options: &GatewayOptions,
@@ -202,8 +224,7 @@ fn http_bridge(
         name: endpoint.entity_name(),
         host: endpoint.host.as_ref().map(Host::to_string),
         port: endpoint.port.to_string(),
-        // As it is: the sites' prefix `mc/` is for routers that declare it, and an edge gateway does not.
-        address: endpoint.service.address.to_string(),
+        address: http_address(endpoint),
         site_id: Some(options.site_id.clone()),
         ssl_profile,
         verify_hostname,

@@ -21,12 +21,28 @@ pub(super) struct Endpoint {
     produces: Vec<Arc<str>>,
     /// Names of this router alone.
     locals: Vec<String>,
+    hurried: bool,
+}
+
+impl Endpoint {
+    /// Whether it wants messages before their end, marked as streams or not.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurried
+    }
 }
 
 impl Router {
     /// A new producer and consumer, without addresses yet.
     pub fn add_endpoint(&mut self) -> EndpointId {
         self.endpoints.insert(Endpoint::default())
+    }
+
+    /// From now on messages arrive as soon as their head is there, also those that are not marked as streams: routers
+    /// 2.x do not mark answers of HTTP/1.
+    pub fn hurry_endpoint(&mut self, id: EndpointId) {
+        if let Some(endpoint) = self.endpoints.get_mut(id) {
+            endpoint.hurried = true;
+        }
     }
 
     /// Ends its subscriptions; what it has not finished is released or aborted.

@@ -2,6 +2,7 @@
 
 use super::Router;
 use super::conn::{Inbound, LinkUse};
+use super::endpoint::Endpoint;
 use super::flow::{Answer, FailedState};
 use super::head::{Head, STREAMING, UNTHROTTLED};
 use super::route::{Origin, Target};
@@ -211,7 +212,8 @@ impl Router {
     ) {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
         let flags = head.annotations.as_ref().map_or(0, |annotations| annotations.flags);
-        if transfer.more && flags & STREAMING == 0 && bytes.len() < WHOLE_LIMIT {
+        let hurried = matches!(dest, Dest::Endpoint(id) if self.endpoints.get(id).is_some_and(Endpoint::is_hurried));
+        if !hurried && transfer.more && flags & STREAMING == 0 && bytes.len() < WHOLE_LIMIT {
             // Most messages are whole soon, and go on their address's own link, in order.
             conn.incoming.insert(transfer.delivery, Inbound::Head(bytes));
             return;

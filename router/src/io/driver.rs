@@ -100,6 +100,7 @@ pub(super) struct Driver {
     pub(super) connectors: RefCell<SecondaryMap<ConnectorId, Rc<ConnectorEntry>>>,
     pub(super) http_listeners: RefCell<Vec<Rc<HttpListening>>>,
     pub(super) http_connectors: RefCell<Vec<Rc<HttpConnecting>>>,
+    said_of_http: Cell<bool>,
     endpoints: RefCell<SecondaryMap<EndpointId, Rc<Signal>>>,
     /// Tasks of AMQP listeners, by name.
     pub(super) doors: RefCell<BTreeMap<String, JoinHandle<()>>>,
@@ -155,6 +156,7 @@ impl Driver {
             profiles,
             http_listeners: RefCell::default(),
             http_connectors: RefCell::default(),
+            said_of_http: Cell::new(false),
             endpoints: RefCell::default(),
             uplinks,
             renew: Signal::default(),
@@ -196,6 +198,23 @@ impl Driver {
     /// Scratch space for one read.
     pub(super) fn scratch<R>(&self, call: impl FnOnce(&mut [u8]) -> R) -> R {
         call(&mut self.buffers.borrow_mut().wire)
+    }
+
+    /// What to say of HTTP services under a router of this version: those of 3.x carry HTTP as TCP alone. Said once.
+    fn http_in_vain(&self, version: Option<&str>) -> Option<String> {
+        let major = version.and_then(|version| version.split('.').next()?.parse::<u32>().ok())?;
+        let (listeners, connectors) = (self.http_listeners.borrow(), self.http_connectors.borrow());
+        let bridges = listeners.iter().map(|l| &l.bridge).chain(connectors.iter().map(|c| &c.bridge));
+        let names: Vec<&str> = bridges.map(|bridge| bridge.address.as_str()).collect();
+        if major < 3 || names.is_empty() || self.said_of_http.replace(true) {
+            return None;
+        }
+        let version = version.unwrap_or_default();
+        let names = names.join(", ");
+        Some(format!(
+            "the network's router {version} carries no http and http2 services, so these reach nobody: {names}; \
+             use tcp for them, at both ends"
+        ))
     }
 
     /// An HTTP request is over.
@@ -340,6 +359,10 @@ impl Driver {
                 let name = self.uplinks.up(*index, peer.clone());
                 tracing::info!(uplink = %name, peer = %peer.container,
                     version = peer.version.as_deref().unwrap_or("unknown"), "linked to the network");
+                if let Some(text) = self.http_in_vain(peer.version.as_deref()) {
+                    tracing::warn!("{text}");
+                    self.tell(Event::Warning { text });
+                }
                 self.tell(Event::Linked { uplink: name, peer });
             }
             Owner::Client(address) => {

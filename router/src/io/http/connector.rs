@@ -232,7 +232,7 @@ impl HttpConnecting {
     async fn exchange(
         &self,
         incoming: &Rc<Incoming>,
-        request: HttpRequest<()>,
+        mut request: HttpRequest<()>,
         line: Line,
         back: &Return,
         record: &Rc<Request>,
@@ -240,6 +240,7 @@ impl HttpConnecting {
         let carried = Rc::new(Carried { record: Rc::clone(record), over: Cell::new(false), lost: Cell::new(None) });
         let reader = self.bridge.encapsulation.reader(request.headers());
         let body = MessageBody::new(Rc::clone(incoming), reader, Rc::clone(&carried));
+        body.keep_fields_true(request.headers_mut());
         let (line, response) =
             self.ask(request, body, line, back, record).await.map_err(|cause| match carried.lost.get() {
                 Some(lost @ Lost::Malformed(_)) => Failure(lost.to_string(), DeliveryState::Rejected(None)),

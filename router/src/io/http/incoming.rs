@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
 use hyper::body::{Body, Frame, SizeHint};
 use moorline_amqp::DeliveryState;
 
@@ -155,6 +156,13 @@ impl<K: Keep> MessageBody<K> {
             body.first = first;
         }
         body
+    }
+
+    /// hyper writes no chunk of a body that is over before it began, not even the last: the fields must not promise it.
+    pub(super) fn keep_fields_true(&self, headers: &mut HeaderMap) {
+        if self.is_end_stream() && headers.remove(header::TRANSFER_ENCODING).is_some() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
     }
 
     /// No body.

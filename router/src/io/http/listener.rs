@@ -219,6 +219,7 @@ impl HttpListening {
             let reader = self.bridge.encapsulation.reader(&parts.headers);
             let keep = Reply { record: Rc::clone(record), _address: reply, _sent: sent };
             let body = MessageBody::new(Rc::new(incoming), reader, keep);
+            body.keep_fields_true(&mut parts.headers);
             return Ok(Response::from_parts(parts, Either::Right(body)));
         }
     }

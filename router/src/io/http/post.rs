@@ -86,6 +86,7 @@ impl Post {
     /// Adds an endpoint and its task; `reachable` hears of the addresses that it produces for.
     pub(super) fn open(driver: &Rc<Driver>, reachable: impl Fn(bool) + 'static) -> Rc<Post> {
         let (endpoint, signal) = driver.add_endpoint();
+        driver.core(|router, _| router.hurry_endpoint(endpoint));
         let post = Rc::new(Post {
             driver: Rc::clone(driver),
             endpoint,

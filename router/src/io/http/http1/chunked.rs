@@ -5,6 +5,7 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::message::title_case;
 use crate::io::http::Malformed;
 
 /// A size line with its extensions, or all trailers together, are shorter.
@@ -25,7 +26,7 @@ pub(in crate::io::http) const CHUNK_END: &[u8] = b"\r\n";
 pub(in crate::io::http) fn last_chunk(trailers: Option<&HeaderMap>) -> Vec<u8> {
     let mut out = b"0\r\n".to_vec();
     for (name, value) in trailers.into_iter().flatten() {
-        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(&title_case(name));
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");

@@ -150,7 +150,7 @@ fn goes_on(headers: &HeaderMap, name: &HeaderName) -> bool {
 }
 
 /// Names as they are usually written: skupper-router looks for `Host` and `Content-Length` in just this case.
-fn title_case(name: &HeaderName) -> Vec<u8> {
+pub(super) fn title_case(name: &HeaderName) -> Vec<u8> {
     let mut word_begins = true;
     let upper = |b: u8| {
         let cased = if word_begins { b.to_ascii_uppercase() } else { b };
