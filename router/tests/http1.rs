@@ -5,7 +5,7 @@ mod http_sockets;
 mod io_network;
 mod io_pki;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -63,8 +63,21 @@ async fn requests_and_answers_arrive_as_they_were() {
         let listener = &status.http_listeners[0];
         assert_eq!((listener.requests, listener.open_requests, listener.version), (6, 0, "http1"));
         assert!(listener.bytes_in > 300_000 && listener.bytes_out > 300_000);
-        until(&web.near_server, |s| s.http_connectors[0].requests == 6 && s.http_connectors[0].open_requests == 0)
-            .await;
+        let served =
+            until(&web.near_server, |s| s.http_connectors[0].requests == 6 && s.http_connectors[0].open_requests == 0)
+                .await;
+        for (finished, is_from_client) in [(&listener.finished, true), (&served.http_connectors[0].finished, false)] {
+            assert_eq!(finished.methods, BTreeMap::from([("DELETE", 1), ("GET", 3), ("HEAD", 1), ("PUT", 1)]));
+            assert_eq!((&finished.results, finished.faults.len()), (&BTreeMap::from([(200, 6)]), 0));
+            let (request, answer) = match is_from_client {
+                true => (finished.body_in, finished.body_out),
+                false => (finished.body_out, finished.body_in),
+            };
+            assert!(request == 300_000 && answer > 300_000, "{finished:?}");
+            let latency = &finished.latency;
+            assert_eq!((latency.count, latency.buckets.iter().map(|bucket| bucket.count).sum()), (6, 6));
+            assert!(latency.sum > 0);
+        }
         logged(&["access", "web:80", "side=\"listener\"", "method=PUT", "status=200", "bytes_in=300000", "error=\"\""])
             .await;
         logged(&["access", "web:80", "side=\"connector\"", "method=HEAD", "status=200", "error=\"\""]).await;
@@ -281,8 +294,15 @@ async fn a_server_that_goes_away_is_told_of() {
         assert_eq!(client.exactly(18).await, b"only the beginning");
         assert!(client.is_closed().await, "the answer is not taken for whole");
         logged(&["access", "side=\"connector\"", "status=200", "method=GET", "bytes_in=18"]).await;
-        until(&web.near_client, |s| s.http_listeners[0].open_requests == 0).await;
-        until(&web.near_server, |s| s.http_connectors[0].open_requests == 0).await;
+        let asked = until(&web.near_client, |s| s.http_listeners[0].open_requests == 0).await;
+        let served = until(&web.near_server, |s| s.http_connectors[0].open_requests == 0).await;
+        let (asked, served) = (&asked.http_listeners[0].finished, &served.http_connectors[0].finished);
+        assert_eq!(
+            (&asked.results, &served.results),
+            (&BTreeMap::from([(200, 1), (503, 1)]), &BTreeMap::from([(200, 1)]))
+        );
+        assert_eq!(served.faults, BTreeMap::from([("server", 2)]));
+        assert_eq!(asked.faults, BTreeMap::from([("far_end", 1), ("server", 1)]));
     }
 }
 
@@ -314,7 +334,9 @@ async fn a_client_that_goes_away_frees_the_server() {
         until(&web.near_server, |s| s.http_connectors[0].open_requests == 1).await;
         drop(amid_request);
         until(&web.near_server, |s| s.http_connectors[0].open_requests == 0).await;
-        until(&web.near_client, |s| s.http_listeners[0].open_requests == 0).await;
+        let status = until(&web.near_client, |s| s.http_listeners[0].open_requests == 0).await;
+        let finished = &status.http_listeners[0].finished;
+        assert_eq!((finished.faults.get("client"), finished.results.get(&200)), (Some(&2), Some(&1)));
         logged(&["access", "side=\"listener\"", "method=POST", "status=0"]).await;
     }
 }

@@ -30,13 +30,13 @@ pub(super) fn log_request(record: &RequestRecord<'_>) {
         side,
         peer = %record.peer,
         method = %record.method,
-        status = record.status.unwrap_or(0),
+        status = record.status.map_or(0, |status| status.as_u16()),
         flow = %record.flow_id,
         counterflow = record.counterflow.unwrap_or(""),
         bytes_in = record.bytes_in,
         bytes_out = record.bytes_out,
         duration_ms = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX),
-        error = record.error.unwrap_or(""),
+        error = record.fault.map_or("", |fault| fault.words.as_str()),
         "request ended"
     );
 }

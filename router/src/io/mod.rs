@@ -40,6 +40,7 @@ mod vanflow;
 pub use drain::Drained;
 pub use event::Event;
 pub use handle::{Ending, RouterHandle};
+pub use http::{HttpLatencyBucket, HttpLatencyStatus, HttpRequestsStatus};
 pub use listen::{BindError, PortOwner};
 pub use problem::{ServiceError, StartError, StartProblem};
 pub use start::{LogControl, StartOptions, start};

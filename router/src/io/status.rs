@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use serde::Serialize;
 
 use super::Timestamp;
+use super::http::HttpRequestsStatus;
 
 /// Everything that can be said of a running router.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -165,6 +166,8 @@ pub struct HttpBridgeStatus {
     pub open_requests: usize,
     /// Requests since it was added.
     pub requests: u64,
+    /// Those that are over.
+    pub finished: HttpRequestsStatus,
     /// Bytes read from its sockets.
     pub bytes_in: u64,
     /// Bytes written to its sockets.

@@ -13,6 +13,7 @@ use moorline_amqp::{DeliveryState, End};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::counts::{Fault, FaultKind};
 use super::encapsulation::Encapsulation;
 use super::fields::pseudo;
 use super::http1::message::number;
@@ -82,7 +83,7 @@ struct Return {
 }
 
 /// Why a request has no answer, or only the beginning of one, and what its sender hears.
-struct Failure(String, DeliveryState);
+struct Failure(Fault, DeliveryState);
 
 impl HttpConnecting {
     pub(in crate::io) fn new(driver: &Rc<Driver>, plan: &HttpPlan, target: Target) -> HttpConnecting {
@@ -179,7 +180,7 @@ impl HttpConnecting {
             Ok(line) => line,
             Err(cause) => {
                 let record = Request::new(&self.driver, &self.bridge, String::new(), request.method());
-                record.ended(Err(cause));
+                record.ended(Err(FaultKind::Unreachable.because(cause)));
                 self.failed.set();
                 incoming.settle(DeliveryState::Released);
                 return;
@@ -198,8 +199,8 @@ impl HttpConnecting {
                     self.pool.give_back(line).await;
                 }
             }
-            Err(Failure(cause, state)) => {
-                record.ended(Err(cause));
+            Err(Failure(fault, state)) => {
+                record.ended(Err(fault));
                 incoming.settle(state);
             }
         }
@@ -243,8 +244,8 @@ impl HttpConnecting {
         body.keep_fields_true(request.headers_mut());
         let (line, response) =
             self.ask(request, body, line, back, record).await.map_err(|cause| match carried.lost.get() {
-                Some(lost @ Lost::Malformed(_)) => Failure(lost.to_string(), DeliveryState::Rejected(None)),
-                Some(lost) => Failure(lost.to_string(), FAILED),
+                Some(lost @ Lost::Malformed(_)) => Failure(lost.into(), DeliveryState::Rejected(None)),
+                Some(lost) => Failure(lost.into(), FAILED),
                 None => cause,
             })?;
         record.answered(response.status());
@@ -257,7 +258,7 @@ impl HttpConnecting {
         } else {
             let mut sections = self.bridge.encapsulation.response(&parts, &back.path, &self.envelope(back, record));
             let mut writer = self.bridge.encapsulation.writer(&parts.headers);
-            let refused = || Failure("the client is gone".to_owned(), FAILED);
+            let refused = || Failure(FaultKind::Client.because("the client is gone"), FAILED);
             let outgoing = if body.is_end_stream() {
                 writer.absent(&mut sections);
                 self.post.send(&back.to, &sections, Some(End::Last)).ok_or_else(refused)?
@@ -266,7 +267,7 @@ impl HttpConnecting {
                 match outgoing.carry(writer, body, |octets| record.count_in(octets)).await {
                     Ok(()) => outgoing,
                     Err(Broken::Refused) => return Err(refused()),
-                    Err(Broken::Body(cause)) => return Err(Failure(cause, FAILED)),
+                    Err(Broken::Body(cause)) => return Err(Failure(FaultKind::Server.because(cause), FAILED)),
                 }
             };
             if self.aggregated {
@@ -318,12 +319,12 @@ impl HttpConnecting {
                 (None, Some(head)) if line.used => head.clone().map(|()| RequestBody::none()),
                 (unsent, _) => {
                     let state = if unsent.is_some() { DeliveryState::Released } else { FAILED };
-                    return Err(Failure(cause, state));
+                    return Err(Failure(FaultKind::Server.because(cause), state));
                 }
             };
             line = self.pool.connect().await.map_err(|cause| {
                 self.failed.set();
-                Failure(cause, DeliveryState::Released)
+                Failure(FaultKind::Unreachable.because(cause), DeliveryState::Released)
             })?;
         }
     }

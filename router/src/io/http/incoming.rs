@@ -12,6 +12,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use moorline_amqp::DeliveryState;
 
 use super::Malformed;
+use super::counts::{Fault, FaultKind};
 use super::encapsulation::{BodyReader, Part};
 use super::outgoing::WINDOW;
 use super::post::{News, Post};
@@ -30,6 +31,16 @@ pub(super) enum Lost {
     /// It is not HTTP.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+}
+
+impl From<Lost> for Fault {
+    fn from(lost: Lost) -> Fault {
+        let kind = match lost {
+            Lost::Aborted => FaultKind::FarEnd,
+            Lost::Malformed(_) => FaultKind::Malformed,
+        };
+        kind.because(lost.to_string())
+    }
 }
 
 /// An arriving message; dropped without a verdict it has failed.

@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 
+use super::counts::{Fault, FaultKind};
 use super::encapsulation::Encapsulation;
 use super::fields::pseudo;
 use super::http1::aggregate::{Aggregation, Answer};
@@ -157,8 +158,8 @@ impl HttpListening {
                 }
                 Ok(answered)
             }
-            Err(cause) => {
-                record.ended(Err(cause));
+            Err(fault) => {
+                record.ended(Err(fault));
                 Err(Cut)
             }
         }
@@ -169,7 +170,7 @@ impl HttpListening {
         self: &Rc<Self>,
         request: HttpRequest<ClientBody>,
         record: &Rc<Request>,
-    ) -> Result<Answered, String> {
+    ) -> Result<Answered, Fault> {
         let reply = ReplyAddress::new(&self.post);
         let is_head = request.method() == Method::HEAD;
         let mut sent = match self.send(request, record, Some(&reply.address)).await {
@@ -182,7 +183,7 @@ impl HttpListening {
                 biased;
                 incoming = reply.inbox.next() => incoming,
                 verdict = sent.verdict(), if !is_taken => {
-                    if let Some(refused) = self.refused(verdict?.as_ref()) {
+                    if let Some(refused) = self.refused(verdict?.as_ref(), record) {
                         return Ok(refused);
                     }
                     is_taken = true;
@@ -192,7 +193,7 @@ impl HttpListening {
             let (head, response) = match self.head(&incoming).await {
                 Ok(found) => found,
                 Err(lost) => {
-                    record.ended(Err(lost.to_string()));
+                    record.ended(Err(lost.into()));
                     return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, ""));
                 }
             };
@@ -225,11 +226,7 @@ impl HttpListening {
     }
 
     /// `eventChannel`: nobody answers, whoever takes it.
-    async fn event(
-        self: &Rc<Self>,
-        request: HttpRequest<ClientBody>,
-        record: &Rc<Request>,
-    ) -> Result<Answered, String> {
+    async fn event(self: &Rc<Self>, request: HttpRequest<ClientBody>, record: &Rc<Request>) -> Result<Answered, Fault> {
         if request.method() != Method::POST {
             return Ok(refusal(StatusCode::METHOD_NOT_ALLOWED, "An event channel takes nothing but POST.\n"));
         }
@@ -249,7 +246,7 @@ impl HttpListening {
         request: HttpRequest<ClientBody>,
         record: &Rc<Request>,
         aggregation: Aggregation,
-    ) -> Result<Answered, String> {
+    ) -> Result<Answered, Fault> {
         let reply = ReplyAddress::new(&self.post);
         let mut sent = match self.send(request, record, Some(&reply.address)).await {
             Ok(sent) => sent,
@@ -317,7 +314,10 @@ impl HttpListening {
             Envelope { to: &bridge.address, reply_to, id: 1, flow_id: &record.flow_id, site_id: &bridge.site_id };
         let mut sections = bridge.encapsulation.request(&parts, &envelope);
         let mut writer = bridge.encapsulation.writer(&parts.headers);
-        let nobody = || refusal(StatusCode::SERVICE_UNAVAILABLE, "");
+        let nobody = || {
+            record.ended(Err(FaultKind::Unreachable.because("nobody serves the address")));
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "")
+        };
         if body.is_end_stream() {
             writer.absent(&mut sections);
             let outgoing = self.post.send(&bridge.address, &sections, Some(End::Last)).ok_or_else(nobody)?;
@@ -356,12 +356,19 @@ impl HttpListening {
     }
 
     /// The answer to a client whose request nobody answers; none: an answer comes.
-    fn refused(&self, state: Option<&DeliveryState>) -> Option<Answered> {
-        match (state?, self.bridge.encapsulation) {
-            (DeliveryState::Accepted | DeliveryState::Received { .. }, _) => None,
-            (DeliveryState::Rejected(_), Encapsulation::Http2) => Some(refusal(StatusCode::BAD_REQUEST, "")),
-            _ => Some(refusal(StatusCode::SERVICE_UNAVAILABLE, "")),
-        }
+    fn refused(&self, state: Option<&DeliveryState>, record: &Request) -> Option<Answered> {
+        let fault = match state? {
+            DeliveryState::Accepted | DeliveryState::Received { .. } => return None,
+            DeliveryState::Rejected(_) => FaultKind::Malformed.because("the other end cannot read the request"),
+            DeliveryState::Released => FaultKind::Unreachable.because("nobody takes the request"),
+            _ => FaultKind::Server.because("the server failed"),
+        };
+        let status = match (fault.kind, self.bridge.encapsulation) {
+            (FaultKind::Malformed, Encapsulation::Http2) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        record.ended(Err(fault));
+        Some(refusal(status, ""))
     }
 }
 
@@ -390,13 +397,13 @@ impl Sent {
 
 impl Sent {
     /// Waits until the request is settled. `Err`: the client did not finish it.
-    async fn verdict(&mut self) -> Result<Option<DeliveryState>, String> {
+    async fn verdict(&mut self) -> Result<Option<DeliveryState>, Fault> {
         while let Some(cut) = &mut self.cut {
             tokio::select! {
                 biased;
                 state = self.news.verdict() => return Ok(state),
                 cause = cut => match cause {
-                    Ok(cause) => return Err(cause),
+                    Ok(cause) => return Err(FaultKind::Client.because(cause)),
                     // The body is carried.
                     Err(_) => self.cut = None,
                 },
@@ -432,7 +439,7 @@ impl Keep for Reply {
     }
 
     fn lost(self, lost: Lost) {
-        self.record.ended(Err(lost.to_string()));
+        self.record.ended(Err(lost.into()));
     }
 }
 

@@ -4,6 +4,7 @@
 //! is pure: [`encapsulation`] with `http1`, `http2`, [`sections`] and [`fields`].
 
 mod connector;
+mod counts;
 mod encapsulation;
 mod fields;
 mod http1;
@@ -32,6 +33,7 @@ use super::target::Target;
 use super::tls::Live;
 
 pub(super) use connector::HttpConnecting;
+pub use counts::{HttpLatencyBucket, HttpLatencyStatus, HttpRequestsStatus};
 pub(super) use encapsulation::Encapsulation;
 pub(super) use http1::aggregate::Aggregation;
 pub(super) use listener::HttpListening;

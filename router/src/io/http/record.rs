@@ -4,6 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
+
+use super::counts::{Counts, Fault, FaultKind};
 use super::encapsulation::Encapsulation;
 use crate::io::driver::Driver;
 use crate::io::status::HttpBridgeStatus;
@@ -25,6 +28,8 @@ pub(in crate::io) struct Bridge {
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
     pub(in crate::io) last_error: RefCell<Option<String>>,
+    /// Of requests that are over.
+    pub(super) counts: Counts,
 }
 
 impl Bridge {
@@ -43,6 +48,7 @@ impl Bridge {
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
             last_error: RefCell::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -67,6 +73,7 @@ impl Bridge {
             open_connections: self.connections.get(),
             open_requests: self.open_requests.get(),
             requests: self.requests.get(),
+            finished: self.counts.status(),
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
             state: None,
@@ -83,17 +90,19 @@ pub(in crate::io) struct RequestRecord<'a> {
     pub(in crate::io) peer: &'a str,
     pub(in crate::io) method: &'a str,
     /// Of the answer, when there was one.
-    pub(in crate::io) status: Option<u16>,
+    pub(in crate::io) status: Option<StatusCode>,
     /// Octets of the body that came from the socket.
     pub(in crate::io) bytes_in: u64,
     /// Octets of the body that went to the socket.
     pub(in crate::io) bytes_out: u64,
     pub(in crate::io) duration: Duration,
+    /// Until the head of the answer.
+    pub(in crate::io) latency: Option<Duration>,
     /// Identity of its flow, and of the far end's when that told.
     pub(in crate::io) flow_id: &'a str,
     pub(in crate::io) counterflow: Option<&'a str>,
-    /// None: ended well. Else the cause in words.
-    pub(in crate::io) error: Option<&'a str>,
+    /// None: ended well.
+    pub(in crate::io) fault: Option<&'a Fault>,
 }
 
 /// One request while it runs; its record is told when the last holder lets go.
@@ -105,10 +114,10 @@ pub(super) struct Request {
     begun: Instant,
     pub(super) flow_id: String,
     counterflow: RefCell<Option<String>>,
-    status: Cell<Option<u16>>,
+    answered: Cell<Option<(StatusCode, Duration)>>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
-    outcome: RefCell<Option<Result<(), String>>>,
+    outcome: RefCell<Option<Result<(), Fault>>>,
 }
 
 impl Request {
@@ -127,7 +136,7 @@ impl Request {
             begun: Instant::now(),
             flow_id,
             counterflow: RefCell::default(),
-            status: Cell::new(None),
+            answered: Cell::new(None),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
             outcome: RefCell::default(),
@@ -142,8 +151,8 @@ impl Request {
         self.bytes_out.set(self.bytes_out.get() + octets as u64);
     }
 
-    pub(super) fn answered(&self, status: http::StatusCode) {
-        self.status.set(Some(status.as_u16()));
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.answered.set(Some((status, self.begun.elapsed())));
     }
 
     pub(super) fn counterflow(&self, identity: &[u8]) {
@@ -151,7 +160,7 @@ impl Request {
     }
 
     /// How it ended; the first word counts.
-    pub(super) fn ended(&self, outcome: Result<(), String>) {
+    pub(super) fn ended(&self, outcome: Result<(), Fault>) {
         self.outcome.borrow_mut().get_or_insert(outcome);
     }
 }
@@ -160,22 +169,26 @@ impl Drop for Request {
     fn drop(&mut self) {
         let bridge = &self.bridge;
         bridge.open_requests.set(bridge.open_requests.get().saturating_sub(1));
-        let gone = if bridge.listener { "the client is gone" } else { "the server is gone" };
-        let error = match &*self.outcome.borrow() {
-            None => Some(gone.to_owned()),
-            Some(outcome) => outcome.clone().err(),
+        let gone = || match bridge.listener {
+            true => FaultKind::Client.because("the client is gone"),
+            false => FaultKind::Server.because("the server is gone"),
         };
-        self.driver.http_request(&RequestRecord {
+        let fault = self.outcome.take().unwrap_or_else(|| Err(gone())).err();
+        let counterflow = self.counterflow.take();
+        let record = RequestRecord {
             bridge,
             peer: &self.peer,
             method: &self.method,
-            status: self.status.get(),
+            status: self.answered.get().map(|(status, _)| status),
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
             duration: self.begun.elapsed(),
+            latency: self.answered.get().map(|(_, latency)| latency),
             flow_id: &self.flow_id,
-            counterflow: self.counterflow.borrow().as_deref(),
-            error: error.as_deref(),
-        });
+            counterflow: counterflow.as_deref(),
+            fault: fault.as_ref(),
+        };
+        bridge.counts.count(&record);
+        self.driver.http_request(&record);
     }
 }
