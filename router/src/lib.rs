@@ -6,4 +6,5 @@
 pub mod core;
 pub mod io;
 pub mod management;
+pub mod metrics;
 pub mod vanflow;

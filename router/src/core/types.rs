@@ -227,6 +227,8 @@ pub enum Report {
 /// One TCP connection, when it is over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowRecord {
+    /// Which.
+    pub flow: FlowId,
     /// Service address.
     pub address: String,
     /// Listener's or connector's name.

@@ -10,17 +10,21 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::resolve::resolve;
 use super::socket;
+use super::tally::Cause;
 
 /// Time to resolve a name and connect.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why no address of a host could be connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ConnectFailure(String);
+pub(super) struct ConnectFailure {
+    pub(super) cause: Cause,
+    words: String,
+}
 
 impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.words)
     }
 }
 
@@ -29,28 +33,42 @@ pub(super) async fn connect(host: &str, port: u16, limit: Duration) -> Result<(T
     let deadline = Instant::now() + limit;
     let addresses = match timeout_at(deadline, resolve(host, port)).await {
         Ok(Ok(addresses)) if !addresses.is_empty() => addresses,
-        Ok(Ok(_)) => return Err(ConnectFailure(format!("host {host} has no address"))),
+        Ok(Ok(_)) => return Err(unresolved(format!("host {host} has no address"))),
         Ok(Err(error)) => {
-            return Err(ConnectFailure(format!("host {host} not found ({error})")));
+            return Err(unresolved(format!("host {host} not found ({error})")));
         }
         Err(_) => {
-            return Err(ConnectFailure(format!("host {host} was not resolved within {} s", limit.as_secs())));
+            return Err(unresolved(format!("host {host} was not resolved within {} s", limit.as_secs())));
         }
     };
-    let mut causes: Vec<String> = Vec::new();
+    // Of several addresses, the last is the one that decides.
+    let (mut last, mut causes) = (Cause::Other, Vec::new());
     for (tried, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => match socket::tune(&stream) {
                 Ok(()) => return Ok((stream, *address)),
-                Err(error) => causes.push(cause(&error, *address)),
+                Err(error) => {
+                    last = Cause::of_connect(&error);
+                    causes.push(cause(&error, *address));
+                }
             },
-            Ok(Err(error)) => causes.push(cause(&error, *address)),
-            Err(_) => causes.push(format!("{address} did not answer within {} s", share.as_secs_f32().ceil())),
+            Ok(Err(error)) => {
+                last = Cause::of_connect(&error);
+                causes.push(cause(&error, *address));
+            }
+            Err(_) => {
+                last = Cause::Timeout;
+                causes.push(format!("{address} did not answer within {} s", share.as_secs_f32().ceil()));
+            }
         }
     }
-    Err(ConnectFailure(causes.join("; ")))
+    Err(ConnectFailure { cause: last, words: causes.join("; ") })
+}
+
+fn unresolved(words: String) -> ConnectFailure {
+    ConnectFailure { cause: Cause::Unresolved, words }
 }
 
 fn cause(error: &io::Error, address: SocketAddr) -> String {
@@ -76,6 +94,7 @@ mod tests {
         };
         let failure = connect("127.0.0.1", port, CONNECT_LIMIT).await.unwrap_err();
         assert_eq!(failure.to_string(), format!("connection refused by 127.0.0.1:{port}"));
+        assert_eq!(failure.cause, Cause::Refused);
     }
 
     #[tokio::test]

@@ -1,42 +1,82 @@
-//! AMQP listeners, opened and closed while the router runs.
+//! Ports of the router itself, opened and closed while it runs: for AMQP, and for health and metrics.
 
+use std::io;
 use std::rc::Rc;
 
 use moorline_definition::router_config::{Listener, SslProfile};
+use tokio::task::JoinHandle;
 
 use super::driver::Driver;
 use super::listen::{AmqpListenPlan, open, serve_amqp};
-use super::plan::{amqp_listener_plan, open_to_all, unserved};
+use super::plan::{DoorPlan, OpenDoor, Speaks, door_plan, unserved, warnings};
 use super::problem::{ServiceError, StartProblem};
+use super::web::{self, Ports, Serves, SocketFile, Web, WebPlan};
 
 /// Kinds, as the configuration names them.
 const LISTENER: &str = "listener";
 const SSL_PROFILE: &str = "sslProfile";
+/// The status socket, in logs.
+const STATUS: &str = "status";
+
+/// A port that is open.
+#[derive(Debug)]
+pub(super) enum Door {
+    Amqp(JoinHandle<()>),
+    /// Closes when it is dropped.
+    Web {
+        _open: Web,
+    },
+}
 
 impl Driver {
     /// Serves a listener whose port is open.
-    pub(super) fn open_door(self: &Rc<Self>, plan: AmqpListenPlan) {
-        let name = plan.name.clone();
-        let door = self.spawn(serve_amqp(Rc::clone(self), plan));
+    pub(super) fn open_door(self: &Rc<Self>, open: OpenDoor) -> io::Result<()> {
+        let OpenDoor { plan: DoorPlan { name, tls, speaks, .. }, sockets } = open;
+        let door = match speaks {
+            Speaks::Amqp(spec) => {
+                let plan = AmqpListenPlan { name: name.clone(), sockets, tls, spec };
+                Door::Amqp(self.spawn(serve_amqp(Rc::clone(self), plan)))
+            }
+            Speaks::Http(serves) => self.serve_web(&name, Ports::Tcp(sockets, tls), serves)?,
+        };
         self.doors.borrow_mut().insert(name, door);
+        Ok(())
     }
 
-    /// Closes all ports of AMQP listeners; connections go on.
+    /// Serves the whole state to this host's user.
+    pub(super) fn open_status_socket(self: &Rc<Self>, socket: SocketFile) -> io::Result<()> {
+        let serves = Serves { health: true, metrics: true, status: true };
+        let door = self.serve_web(STATUS, Ports::Local(socket), serves)?;
+        // No listener has an empty name.
+        self.doors.borrow_mut().insert(String::new(), door);
+        Ok(())
+    }
+
+    fn serve_web(&self, name: &str, ports: Ports, serves: Serves) -> io::Result<Door> {
+        let plan = WebPlan { name: name.to_owned(), ports, serves };
+        Ok(Door::Web { _open: web::serve(plan, self.asker.clone())? })
+    }
+
+    /// Closes all ports for AMQP; connections go on, and whoever asks for health is told of the drain.
     pub(super) fn close_doors(&self) {
-        for door in std::mem::take(&mut *self.doors.borrow_mut()).into_values() {
-            door.abort();
-        }
+        self.doors.borrow_mut().retain(|_, door| match door {
+            Door::Amqp(task) => {
+                task.abort();
+                false
+            }
+            Door::Web { .. } => true,
+        });
     }
 
     /// Opens the port of a new listener.
-    pub(super) async fn add_amqp_listener(self: &Rc<Self>, listener: &Listener) -> Result<(), ServiceError> {
+    pub(super) async fn add_listener_entity(self: &Rc<Self>, listener: &Listener) -> Result<(), ServiceError> {
         let entity = || format!("{LISTENER} {}", listener.name);
         let mode = self.configured.borrow().router.mode;
         if let Some(what) = unserved(listener, mode) {
             return Err(StartProblem::Unsupported { entity: entity(), what: what.to_owned() }.into());
         }
-        let (target, plan) = amqp_listener_plan(listener, &self.profiles)?;
-        let opened = match target.addresses().await {
+        let plan = door_plan(listener, &self.profiles)?;
+        let opened = match plan.target.addresses().await {
             Ok(addresses) => open(&addresses),
             Err(error) => Err(error),
         };
@@ -47,24 +87,25 @@ impl Driver {
         if self.configured.borrow().listeners.iter().any(|known| known.name == listener.name) {
             return Err(ServiceError::Exists { kind: LISTENER, name: listener.name.clone() });
         }
-        if let Some(warning) = open_to_all(listener, &target) {
+        for warning in warnings(listener, &plan.target) {
             tracing::warn!("{warning}");
         }
-        self.open_door(AmqpListenPlan { sockets, ..plan });
+        let opened = self.open_door(OpenDoor { plan, sockets });
+        opened.map_err(|source| StartProblem::Thread { entity: entity(), source })?;
         self.configured.borrow_mut().listeners.push(listener.clone());
         Ok(())
     }
 
     /// Closes the port of a listener; its connections go on.
-    pub(super) fn remove_amqp_listener(&self, name: &str) -> Result<(), ServiceError> {
+    pub(super) fn remove_listener_entity(&self, name: &str) -> Result<(), ServiceError> {
         let mut config = self.configured.borrow_mut();
         let before = config.listeners.len();
         config.listeners.retain(|listener| listener.name != name);
         if config.listeners.len() == before {
             return Err(ServiceError::Unknown { kind: LISTENER, name: name.to_owned() });
         }
-        if let Some(door) = self.doors.borrow_mut().remove(name) {
-            door.abort();
+        if let Some(Door::Amqp(task)) = self.doors.borrow_mut().remove(name) {
+            task.abort();
         }
         Ok(())
     }

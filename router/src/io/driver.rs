@@ -10,20 +10,22 @@ use std::time::Instant;
 
 use moorline_definition::router_config::RouterConfig;
 use slotmap::SecondaryMap;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
+use super::doors::Door;
+use super::handle::Command;
 use super::http::{HttpConnecting, HttpListening, RequestRecord};
 use super::listen::TcpListening;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals, UplinkBoard};
+use super::tally::{Cause, OpenTraffic, Tally};
 use super::target::Target;
 use super::tls::Profiles;
 use super::vanflow;
 use super::{Event, Timestamp, access, flow};
-use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, ListenerId, Report, Router, Settings};
+use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, FlowRecord, ListenerId, Report, Router, Settings};
 use crate::management::types::connection::Tls;
-use crate::management::types::tcp::Traffic;
 use crate::vanflow::Recorder;
 
 /// One system call reads at most this much.
@@ -39,7 +41,7 @@ pub(super) struct Buffers {
 }
 
 /// Which service a TCP connection belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Service {
     Listener(ListenerId),
     Connector(ConnectorId),
@@ -51,6 +53,8 @@ pub(super) struct FlowEntry {
     pub(super) number: u64,
     pub(super) signal: Rc<Signal>,
     pub(super) service: Service,
+    /// What is known of its failure.
+    pub(super) cause: Cell<Option<Cause>>,
 }
 
 /// Whose AMQP connection it is.
@@ -86,8 +90,7 @@ pub(super) struct ConnectorEntry {
     pub(super) target: Target,
     pub(super) last_error: RefCell<Option<String>>,
     pub(super) added: Timestamp,
-    /// Of connections that are over; `opened` counts all.
-    pub(super) past: Cell<Traffic>,
+    pub(super) tally: Tally,
 }
 
 /// The state of the router thread.
@@ -102,8 +105,10 @@ pub(super) struct Driver {
     pub(super) http_connectors: RefCell<Vec<Rc<HttpConnecting>>>,
     said_of_http: Cell<bool>,
     endpoints: RefCell<SecondaryMap<EndpointId, Rc<Signal>>>,
-    /// Tasks of AMQP listeners, by name.
-    pub(super) doors: RefCell<BTreeMap<String, JoinHandle<()>>>,
+    /// Ports of the router itself, by listener.
+    pub(super) doors: RefCell<BTreeMap<String, Door>>,
+    /// For those who ask this router on other threads.
+    pub(super) asker: mpsc::WeakSender<Command>,
     pub(super) profiles: Arc<Profiles>,
     pub(super) uplinks: UplinkBoard,
     /// Certificate files shall be looked at now.
@@ -115,6 +120,7 @@ pub(super) struct Driver {
     pub(super) version: String,
     pub(super) host_name: String,
     pub(super) started: Instant,
+    pub(super) began: Timestamp,
     /// AMQP connections that others have opened.
     pub(super) accepted: Cell<u64>,
     numbers: Cell<u64>,
@@ -132,6 +138,7 @@ impl Driver {
         host_name: String,
         profiles: Arc<Profiles>,
         uplinks: UplinkBoard,
+        asker: mpsc::WeakSender<Command>,
         events: broadcast::Sender<Event>,
     ) -> Rc<Driver> {
         let router = Router::new(settings.clone());
@@ -142,6 +149,7 @@ impl Driver {
             configured: RefCell::new(configured),
             version: settings.version.clone(),
             started: Instant::now(),
+            began: Timestamp::now(),
             accepted: Cell::new(0),
             numbers: Cell::new(0),
             buffers: RefCell::new(Buffers {
@@ -153,6 +161,7 @@ impl Driver {
             listeners: RefCell::default(),
             connectors: RefCell::default(),
             doors: RefCell::default(),
+            asker,
             profiles,
             http_listeners: RefCell::default(),
             http_connectors: RefCell::default(),
@@ -275,8 +284,8 @@ impl Driver {
     /// Registers the wake-up of a flow; call it before the core's actions are carried out.
     pub(super) fn enter_flow(&self, flow: FlowId, service: Service) -> Rc<Signal> {
         let signal = Rc::new(Signal::default());
-        let entry = FlowEntry { number: self.new_number(), signal: Rc::clone(&signal), service };
-        self.count_flow(service, |past| past.opened += 1);
+        let entry = FlowEntry { number: self.new_number(), signal: Rc::clone(&signal), service, cause: Cell::default() };
+        self.tally(service, |tally| tally.traffic(|past| past.opened += 1));
         self.flows.borrow_mut().insert(flow, entry);
         self.totals.count_flow();
         signal
@@ -296,31 +305,61 @@ impl Driver {
     }
 
     /// Counts for a service that is still there.
-    fn count_flow(&self, service: Service, count: impl FnOnce(&mut Traffic)) {
+    fn tally(&self, service: Service, count: impl FnOnce(&Tally)) {
         let (listeners, connectors) = (self.listeners.borrow(), self.connectors.borrow());
-        let past = match service {
-            Service::Listener(id) => listeners.get(id).map(|listening| &listening.past),
-            Service::Connector(id) => connectors.get(id).map(|entry| &entry.past),
+        let tally = match service {
+            Service::Listener(id) => listeners.get(id).map(|listening| &listening.tally),
+            Service::Connector(id) => connectors.get(id).map(|entry| &entry.tally),
         };
-        if let Some(past) = past {
-            let mut traffic = past.get();
-            count(&mut traffic);
-            past.set(traffic);
+        if let Some(tally) = tally {
+            count(tally);
+        }
+    }
+
+    /// Why a flow fails, before the core hears of it: the core knows words alone.
+    pub(super) fn blame(&self, flow: FlowId, cause: Cause) {
+        if let Some(entry) = self.flows.borrow().get(flow) {
+            entry.cause.set(entry.cause.get().or(Some(cause)));
         }
     }
 
     /// Takes a flow that is over out of the books.
     pub(super) fn forget_flow(self: &Rc<Self>, flow: FlowId) {
-        let bytes = self.inspect(|router| router.flow(flow).map(|flow| (flow.bytes_in, flow.bytes_out)));
-        let entry = self.flows.borrow_mut().remove(flow);
-        if let (Some(entry), Some((bytes_in, bytes_out))) = (entry, bytes) {
-            self.count_flow(entry.service, |past| {
-                past.closed += 1;
-                past.bytes_in += bytes_in;
-                past.bytes_out += bytes_out;
-            });
-        }
         self.core(|router, now| router.forget_flow(flow, now));
+        self.flows.borrow_mut().remove(flow);
+    }
+
+    fn flow_ended(&self, record: &FlowRecord) {
+        access::log(record);
+        let end = record.snapshot();
+        self.record_end(&end);
+        let flows = self.flows.borrow();
+        let Some(entry) = flows.get(record.flow) else { return };
+        self.tally(entry.service, |tally| {
+            tally.traffic(|past| {
+                past.closed += 1;
+                past.bytes_in += end.bytes_in;
+                past.bytes_out += end.bytes_out;
+            });
+            if end.error.is_some() {
+                tally.failed(entry.cause.get().unwrap_or(Cause::Network));
+            }
+            if let Some(latency) = end.latency {
+                tally.answered(latency);
+            }
+        });
+    }
+
+    /// What open connections have carried, by service.
+    pub(super) fn open_traffic(&self) -> OpenTraffic {
+        let flows = self.flows.borrow();
+        self.inspect(|router| {
+            let mut open = OpenTraffic::default();
+            for (id, entry) in flows.iter() {
+                open.add(entry.service, router.flow(id).map(|flow| (flow.bytes_in, flow.bytes_out)).unwrap_or_default());
+            }
+            open
+        })
     }
 
     /// TCP connections that are open, or being opened.
@@ -335,10 +374,7 @@ impl Driver {
             }
             // The connection's own task tells, with what happens next.
             Report::ConnectionDown { .. } => {}
-            Report::FlowEnded(record) => {
-                access::log(&record);
-                self.record_end(&record.snapshot());
-            }
+            Report::FlowEnded(record) => self.flow_ended(&record),
             Report::Warning(text) => {
                 tracing::warn!("{text}");
                 self.tell(Event::Warning { text });

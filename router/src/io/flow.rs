@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::driver::{Buffers, Driver};
 use super::signal::Signal;
-use super::status::Totals;
+use super::tally::Cause;
 use super::transport::{Taken, Transport, TransportError};
 use crate::core::{CloseKind, ConnectorId, FlowId, FlowIo, Router};
 
@@ -45,6 +45,7 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
         Err(failure) => {
             let cause = failure.to_string();
             *connector.last_error.borrow_mut() = Some(cause.clone());
+            driver.blame(flow, Cause::from(&failure));
             fail(&driver, flow, &signal, cause).await;
         }
     }
@@ -55,7 +56,7 @@ pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, transport: Transport, 
     let mut socket = FlowSocket { transport, read_ended: false, write_shut: false, dead: false };
     loop {
         let next =
-            driver.core_with_buffers(|router, buffers, now| socket.pass(router, flow, buffers, now, &driver.totals));
+            driver.core_with_buffers(|router, buffers, now| socket.pass(router, flow, buffers, now, &driver));
         // The pass has looked at everything, also at what it caused itself.
         signal.clear();
         match next {
@@ -73,7 +74,7 @@ pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, transport: Transport, 
                     ready = socket.transport.ready(interest) => ready,
                 };
                 if let Err(error) = ready {
-                    driver.core(|router, now| socket.die(router, flow, error, now));
+                    driver.core(|router, now| socket.die(router, flow, error, now, &driver));
                 }
             }
         }
@@ -135,7 +136,7 @@ impl FlowSocket {
         flow: FlowId,
         buffers: &mut Buffers,
         now: Instant,
-        totals: &Totals,
+        driver: &Driver,
     ) -> Next {
         let mut moved = 0;
         loop {
@@ -146,10 +147,10 @@ impl FlowSocket {
             if self.dead {
                 return Next::Signal;
             }
-            match self.step(router, flow, io, buffers, now, totals) {
+            match self.step(router, flow, io, buffers, now, driver) {
                 Ok(step) if !step.progress => return Next::Ready(step.interest),
                 Ok(step) => moved += step.moved,
-                Err(error) => self.die(router, flow, error, now),
+                Err(error) => self.die(router, flow, error, now, driver),
             }
             if moved >= FAIR_SHARE {
                 return Next::Yield;
@@ -165,7 +166,7 @@ impl FlowSocket {
         io: FlowIo,
         buffers: &mut Buffers,
         now: Instant,
-        totals: &Totals,
+        driver: &Driver,
     ) -> Result<Step, TransportError> {
         // A reset must be noticed even while neither half can move.
         let mut step = Step { moved: 0, progress: false, interest: Interest::ERROR };
@@ -174,7 +175,7 @@ impl FlowSocket {
             let n = self.transport.write(&[IoSlice::new(first), IoSlice::new(second)])?;
             if n > 0 {
                 router.handle_written(flow, n, now);
-                totals.count_out(n);
+                driver.totals.count_out(n);
                 step.moved += n;
                 step.progress = true;
             } else {
@@ -189,7 +190,7 @@ impl FlowSocket {
                 Taken::Bytes(bytes) => {
                     if !bytes.is_empty() {
                         router.handle_data(flow, bytes, now);
-                        totals.count_in(bytes.len());
+                        driver.totals.count_in(bytes.len());
                         step.moved += bytes.len();
                     }
                     step.progress = true;
@@ -227,9 +228,10 @@ impl FlowSocket {
         let _ = flushed.await;
     }
 
-    fn die(&mut self, router: &mut Router, flow: FlowId, error: TransportError, now: Instant) {
+    fn die(&mut self, router: &mut Router, flow: FlowId, error: TransportError, now: Instant, driver: &Driver) {
         if !self.dead {
             self.dead = true;
+            driver.blame(flow, Cause::from(&error));
             router.handle_reset(flow, error.to_string(), now);
         }
     }

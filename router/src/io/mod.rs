@@ -18,6 +18,7 @@ mod listen;
 mod management;
 mod plan;
 mod problem;
+mod process;
 mod proxy;
 mod renewal;
 mod resolve;
@@ -26,6 +27,7 @@ mod signal;
 mod socket;
 mod start;
 mod status;
+mod tally;
 #[allow(dead_code, reason = "for the HTTP adaptors")]
 mod stream;
 mod target;
@@ -36,6 +38,7 @@ mod transport;
 mod turns;
 mod uplink;
 mod vanflow;
+mod web;
 
 pub use drain::Drained;
 pub use event::Event;
@@ -43,7 +46,9 @@ pub use handle::{Ending, RouterHandle};
 pub use http::{HttpLatencyBucket, HttpLatencyStatus, HttpRequestsStatus};
 pub use listen::{BindError, PortOwner};
 pub use problem::{ServiceError, StartError, StartProblem};
+pub use process::MemoryStatus;
 pub use start::{LogControl, StartOptions, start};
+pub use tally::{Cause, FailureCount, LATENCY_BOUNDS, LatencyStatus, ServiceCounts};
 pub use status::{
     CertificateStatus, ConnectorStatus, EdgeStatus, HttpBridgeStatus, ListenerState, ListenerStatus, PeerIdentity,
     RouterStatus, TotalsStatus, UplinkState, UplinkStatus,

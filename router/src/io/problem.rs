@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::listen::BindError;
 use super::tls::TlsError;
@@ -50,6 +51,22 @@ pub enum StartProblem {
         entity: String,
         /// What is wrong.
         source: BindError,
+    },
+    /// A listener whose thread the system does not give.
+    #[error("{entity}: {source}")]
+    Thread {
+        /// Kind and name of the entity.
+        entity: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// A socket in the file system that cannot be opened.
+    #[error("the socket {}: {source}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
     },
     /// Two entities want one port.
     #[error("{entity}: {address} is the port of {other} too")]

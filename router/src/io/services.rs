@@ -1,13 +1,14 @@
 //! Adding and removing services while the router runs, and its status.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use super::Timestamp;
 use super::driver::{ConnectorEntry, Driver, Owner, Service};
 use super::listen::{BindTarget, TcpListening, probe, serve_tcp};
 use super::plan::{ConnectorPlan, ListenerPlan};
+use super::process;
 use super::problem::{ServiceError, StartProblem};
+use super::tally::Tally;
 use super::status::{ConnectorStatus, EdgeStatus, RouterStatus};
 use crate::core::{Mode, Settings};
 
@@ -92,7 +93,7 @@ impl Driver {
             target: plan.target,
             last_error: None.into(),
             added: Timestamp::now(),
-            past: Cell::default(),
+            tally: Tally::default(),
         });
         self.core(|router, _| {
             let id = router.add_connector(plan.spec);
@@ -116,21 +117,26 @@ impl Driver {
 
     /// All that is known now.
     pub(super) fn status(self: &Rc<Self>, settings: &Settings) -> RouterStatus {
-        let open = |service| {
-            let flows = self.flows.borrow();
-            flows.values().filter(|f| f.service == service).count()
-        };
+        let open = self.open_traffic();
         let listeners = self.listeners.borrow();
         let connectors = self.connectors.borrow();
         RouterStatus {
             id: settings.id.clone(),
+            version: settings.version.clone(),
+            started: self.began,
             mode: match settings.mode {
                 Mode::Edge => "edge",
                 Mode::Hub => "hub",
             },
             draining: self.draining.get(),
             uplinks: self.uplinks.status(),
-            listeners: listeners.iter().map(|(id, listening)| listening.status(open(Service::Listener(id)))).collect(),
+            listeners: listeners
+                .iter()
+                .map(|(id, listening)| {
+                    let service = Service::Listener(id);
+                    listening.status(open.connections(service), open.counts(service, &listening.tally))
+                })
+                .collect(),
             connectors: connectors
                 .iter()
                 .map(|(id, entry)| ConnectorStatus {
@@ -138,8 +144,9 @@ impl Driver {
                     address: entry.address.clone(),
                     host: entry.target.host.clone(),
                     port: entry.target.port,
-                    open_flows: open(Service::Connector(id)),
+                    open_flows: open.connections(Service::Connector(id)),
                     last_error: entry.last_error.borrow().clone(),
+                    counts: open.counts(Service::Connector(id), &entry.tally),
                 })
                 .collect(),
             http_listeners: self.http_listeners.borrow().iter().map(|listener| listener.status()).collect(),
@@ -147,6 +154,7 @@ impl Driver {
             certificates: self.profiles.in_use().iter().map(|profile| profile.status()).collect(),
             edges: self.edges(),
             totals: self.totals.status(self.flows.borrow().len()),
+            memory: process::memory(),
         }
     }
 

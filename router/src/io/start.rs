@@ -1,5 +1,6 @@
 //! Starting a router: everything is checked, then its thread begins.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -29,6 +30,9 @@ pub struct StartOptions {
     pub host_name: Option<String>,
     /// How often certificate files are looked at; renewed ones are taken into use.
     pub certificate_check: Duration,
+    /// A socket in the file system for `/healthz`, `/readyz`, `/metrics` and `/status` over HTTP; only this user and root
+    /// are answered.
+    pub status_socket: Option<PathBuf>,
     /// The log of the program, as management shows and sets it; none: it does neither.
     pub log: Option<Arc<dyn LogControl>>,
 }
@@ -52,6 +56,7 @@ impl Default for StartOptions {
             site: None,
             host_name: None,
             certificate_check: Duration::from_secs(10),
+            status_socket: None,
             log: None,
         }
     }
@@ -71,7 +76,8 @@ pub fn start(config: &RouterConfig, options: StartOptions) -> Result<RouterHandl
     let (events, _) = broadcast::channel(EVENTS);
     let (ending_sender, ending) = watch::channel(None);
     let (started, has_started) = sync_channel(1);
-    let channels = Channels { commands, events: events.clone(), ending: ending_sender };
+    let asker = command_sender.downgrade();
+    let channels = Channels { commands, asker, events: events.clone(), ending: ending_sender };
     std::thread::Builder::new()
         .name("router".to_owned())
         .spawn(move || run(plan, log, channels, started))

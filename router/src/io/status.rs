@@ -6,14 +6,20 @@ use serde::Serialize;
 
 use super::Timestamp;
 use super::http::HttpRequestsStatus;
+use super::process::MemoryStatus;
+use super::tally::ServiceCounts;
 
 /// Everything that can be said of a running router.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RouterStatus {
     /// Router id.
     pub id: String,
+    /// Product version.
+    pub version: String,
     /// `edge` or `hub`.
     pub mode: &'static str,
+    /// When it began to run.
+    pub started: Timestamp,
     /// True after a drain began.
     pub draining: bool,
     /// Connections to the network.
@@ -32,6 +38,8 @@ pub struct RouterStatus {
     pub edges: Vec<EdgeStatus>,
     /// Sums since the start.
     pub totals: TotalsStatus,
+    /// Memory of the process.
+    pub memory: MemoryStatus,
 }
 
 /// One connection to the network.
@@ -53,6 +61,8 @@ pub struct UplinkStatus {
     pub last_error: Option<String>,
     /// Attempts since it was last up.
     pub attempts: u64,
+    /// How often it was linked since the start.
+    pub links: u64,
     /// How often it was lost since the start.
     pub losses: u64,
     /// When our certificate expires.
@@ -114,6 +124,8 @@ pub struct ListenerStatus {
     pub error: Option<String>,
     /// Open TCP connections.
     pub open_flows: usize,
+    /// What went through it.
+    pub counts: ServiceCounts,
 }
 
 /// What a listener does.
@@ -143,6 +155,8 @@ pub struct ConnectorStatus {
     pub open_flows: usize,
     /// Why the last connection to the server failed; none after a success.
     pub last_error: Option<String>,
+    /// What went through it.
+    pub counts: ServiceCounts,
 }
 
 /// One `httpListener` or `httpConnector`.
@@ -265,6 +279,7 @@ impl UplinkBoard {
             if at == index {
                 uplink.enter(UplinkState::Up);
                 uplink.attempts = 0;
+                uplink.links += 1;
                 uplink.last_error = None;
                 uplink.peer = Some(peer.clone());
                 name.clone_from(&uplink.name);

@@ -30,6 +30,7 @@ const RESOLVER_THREADS: usize = 4;
 /// The ends of the handle's channels.
 pub(super) struct Channels {
     pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) asker: mpsc::WeakSender<Command>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) ending: watch::Sender<Option<Ending>>,
 }
@@ -50,12 +51,20 @@ pub(super) fn run(
             return;
         }
     };
-    let Channels { commands, events, ending } = channels;
+    let Channels { commands, asker, events, ending } = channels;
     let tasks = LocalSet::new();
     let outcome = tasks.block_on(&runtime, async {
-        let thread = RouterThread::start(plan, log, events);
-        let _ = started.send(Ok(()));
-        thread.serve(commands).await
+        match RouterThread::start(plan, log, asker, events) {
+            Ok(thread) => {
+                let _ = started.send(Ok(()));
+                thread.serve(commands).await
+            }
+            Err(error) => {
+                let cause = error.to_string();
+                let _ = started.send(Err(error));
+                Err(cause)
+            }
+        }
     });
     // Every task ends here; a name that is being resolved is not waited for.
     drop(tasks);
@@ -87,11 +96,23 @@ struct RouterThread {
 type Served = Result<(Vec<oneshot::Sender<Drained>>, Drained), String>;
 
 impl RouterThread {
-    fn start(plan: Plan, log: Option<Arc<dyn LogControl>>, events: broadcast::Sender<Event>) -> RouterThread {
+    fn start(
+        plan: Plan,
+        log: Option<Arc<dyn LogControl>>,
+        asker: mpsc::WeakSender<Command>,
+        events: broadcast::Sender<Event>,
+    ) -> io::Result<RouterThread> {
+        if let Some(log) = &log {
+            for level in &plan.config.logs {
+                if let Err(why) = log.set_level(&level.module, &level.enable) {
+                    tracing::warn!("log {}: {why}", level.module);
+                }
+            }
+        }
         let settings = plan.settings;
         let board = UplinkBoard::new(plan.uplinks.iter().map(first_status).collect());
         let host_name = plan.facts.host_name.clone().unwrap_or_default();
-        let driver = Driver::new(&settings, plan.config, host_name, plan.profiles, board, events);
+        let driver = Driver::new(&settings, plan.config, host_name, plan.profiles, board, asker, events);
         driver.spawn(renewal::run(Rc::clone(&driver), plan.certificate_check));
         let telling = Telling::new(&driver, plan.facts, &plan.uplinks);
         driver.spawn(telling.run(Rc::clone(&driver)));
@@ -110,14 +131,17 @@ impl RouterThread {
         for error in added.filter_map(Result::err) {
             tracing::warn!(%error, "a service is left out");
         }
-        for listener in plan.amqp {
-            driver.open_door(listener);
+        for door in plan.doors {
+            driver.open_door(door)?;
+        }
+        if let Some(socket) = plan.status_socket {
+            driver.open_status_socket(socket)?;
         }
         driver.spawn(management::serve(Rc::clone(&driver), log));
         if !plan.uplinks.is_empty() {
             driver.spawn(uplink::run(Rc::clone(&driver), plan.uplinks));
         }
-        RouterThread { driver, settings, drain: None, drain_answers: Vec::new() }
+        Ok(RouterThread { driver, settings, drain: None, drain_answers: Vec::new() })
     }
 
     async fn serve(mut self, mut commands: mpsc::Receiver<Command>) -> Served {
@@ -226,6 +250,7 @@ fn first_status(plan: &UplinkPlan) -> UplinkStatus {
         peer: None,
         last_error: None,
         attempts: 0,
+        links: 0,
         losses: 0,
         certificate_not_after: plan.certificate_not_after(),
     }

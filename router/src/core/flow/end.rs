@@ -91,6 +91,7 @@ impl Router {
             self.table.count(&flow.address, dest, -1);
         }
         self.actions.push_back(Action::Report(Report::FlowEnded(Box::new(FlowRecord {
+            flow: id,
             address: flow.address.to_string(),
             entity: flow.entity.to_string(),
             listener: matches!(flow.side, Side::Listener(_)),

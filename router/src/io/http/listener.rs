@@ -32,6 +32,7 @@ use crate::io::listen::TcpListening;
 use crate::io::signal::Signal;
 use crate::io::status::HttpBridgeStatus;
 use crate::io::stream::Stream;
+use crate::io::tally::ServiceCounts;
 use crate::io::transport::Transport;
 
 /// The body of a request for several servers is sent whole, and no longer than routers take for each of them.
@@ -77,7 +78,7 @@ impl HttpListening {
     }
 
     pub(in crate::io) fn status(&self) -> HttpBridgeStatus {
-        let port = self.port.status(0);
+        let port = self.port.status(0, ServiceCounts::default());
         HttpBridgeStatus { port: port.port, state: Some(port.state), last_error: port.error, ..self.bridge.status() }
     }
 

@@ -16,14 +16,14 @@ const EMFILE: i32 = 24;
 const ENFILE: i32 = 23;
 
 /// The sockets of one listener.
-pub(super) struct Sockets {
+pub(in crate::io) struct Sockets {
     name: String,
     sockets: Vec<TcpListener>,
     short_of_files: bool,
 }
 
 impl Sockets {
-    pub(super) fn new(name: &str, opened: Vec<std::net::TcpListener>) -> io::Result<Sockets> {
+    pub(in crate::io) fn new(name: &str, opened: Vec<std::net::TcpListener>) -> io::Result<Sockets> {
         Ok(Sockets {
             name: name.to_owned(),
             sockets: opened.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?,
@@ -32,13 +32,13 @@ impl Sockets {
     }
 
     /// Where clients can connect.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+    pub(in crate::io) fn addresses(&self) -> Vec<SocketAddr> {
         let addresses = self.sockets.iter();
         addresses.filter_map(|s| s.local_addr().ok()).collect()
     }
 
     /// The next client. Errors are waited out here: a listener never ends by itself.
-    pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    pub(in crate::io) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             let accepted = poll_fn(|context| {
                 for socket in &self.sockets {

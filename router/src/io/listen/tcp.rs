@@ -19,9 +19,9 @@ use crate::io::driver::{Driver, Service};
 use crate::io::signal::Signal;
 use crate::io::status::{ListenerState, ListenerStatus};
 use crate::io::tls::Live;
+use crate::io::tally::{Cause, ServiceCounts, Tally};
 use crate::io::transport::Transport;
 use crate::io::{Event, Timestamp, flow, socket};
-use crate::management::types::tcp::Traffic;
 
 /// Wait before a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -45,8 +45,7 @@ pub(in crate::io) struct TcpListening {
     removed: Cell<bool>,
     changed: Signal,
     state: RefCell<State>,
-    /// Of connections that are over; `opened` counts all.
-    pub(in crate::io) past: Cell<Traffic>,
+    pub(in crate::io) tally: Tally,
 }
 
 #[derive(Debug)]
@@ -74,7 +73,7 @@ impl TcpListening {
             removed: Cell::new(false),
             changed: Signal::default(),
             state: RefCell::new(State::Waiting),
-            past: Cell::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -103,7 +102,7 @@ impl TcpListening {
         }
     }
 
-    pub(in crate::io) fn status(&self, open_flows: usize) -> ListenerStatus {
+    pub(in crate::io) fn status(&self, open_flows: usize, counts: ServiceCounts) -> ListenerStatus {
         let mut port = self.target.port;
         let (state, error) = match &*self.state.borrow() {
             State::Waiting => (ListenerState::Waiting, None),
@@ -121,6 +120,7 @@ impl TcpListening {
             state,
             error,
             open_flows,
+            counts,
         }
     }
 
@@ -224,8 +224,9 @@ fn accepted(
     let (listening, begin) = (Rc::clone(listening), Rc::clone(begin));
     driver.spawn(async move {
         let deadline = Instant::now() + SETUP_LIMIT;
-        if let Some(transport) = secure(&listening.name, peer, stream, Some(&tls), deadline).await {
-            begin(transport, peer);
+        match secure(&listening.name, peer, stream, Some(&tls), deadline).await {
+            Some(transport) => begin(transport, peer),
+            None => listening.tally.failed(Cause::Tls),
         }
         drop(permit);
     });

@@ -36,7 +36,7 @@ impl Node {
                 (Kind::TcpConnector, bridge.name)
             }
             Entity::Listener(listener) => {
-                self.driver.add_amqp_listener(&listener).await.map_err(refused)?;
+                self.driver.add_listener_entity(&listener).await.map_err(refused)?;
                 (Kind::Listener, listener.name)
             }
             Entity::SslProfile(profile) => {
@@ -65,7 +65,7 @@ impl Node {
         match kind {
             Kind::TcpListener => self.driver.remove_listener(name).map_err(refused)?,
             Kind::TcpConnector => self.driver.remove_connector(name).map_err(refused)?,
-            Kind::Listener => self.driver.remove_amqp_listener(name).map_err(refused)?,
+            Kind::Listener => self.driver.remove_listener_entity(name).map_err(refused)?,
             Kind::SslProfile => self.driver.remove_ssl_profile(name).map_err(refused)?,
             other => return Err(not_served("DELETE", EntityType::of(other).name)),
         }

@@ -1,7 +1,6 @@
 //! The management node: an endpoint at `$management` that answers, and changes the router when it is asked to.
 
 mod changes;
-mod process;
 mod source;
 
 use std::rc::Rc;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use moorline_definition::router_config::RouterMode;
 
-use super::process;
 use crate::core::{ConnRole, ConnectionFacts, FlowId};
+use crate::io::process;
 use crate::io::driver::{ConnectionEntry, Driver, FlowEntry, Owner, Service};
 use crate::io::start::LogControl;
 use crate::io::status::UplinkState;
@@ -31,7 +31,7 @@ impl<'d> Facts<'d> {
 
     fn metrics(&self) -> router::Metrics {
         let driver = self.driver;
-        let (memory, resident) = process::memory();
+        let memory = process::memory();
         let (flows, connections) = (driver.flows.borrow().len(), driver.connections.borrow());
         let clients = connections.values().filter(|entry| matches!(entry.owner, Owner::Client(_))).count();
         let (tally, passages, addresses, links) =
@@ -51,8 +51,8 @@ impl<'d> Facts<'d> {
             egress: passages.egress,
             transit: passages.transit,
             uptime_seconds: self.seconds_since(driver.started),
-            memory,
-            resident,
+            memory: memory.address_space,
+            resident: memory.resident,
             services: router::Services { tcp: flows as u64, amqp: clients as u64, ..router::Services::default() },
         }
     }
@@ -103,9 +103,10 @@ impl<'d> Facts<'d> {
     fn tcp_listeners(&self) -> Vec<Record> {
         let config = self.driver.configured.borrow();
         let listeners = self.driver.listeners.borrow();
+        let open = self.driver.open_traffic();
         let record = |entity: &moorline_definition::router_config::TcpBridge| {
             let (id, listening) = listeners.iter().find(|(_, listening)| listening.name == entity.name)?;
-            let traffic = self.traffic(Service::Listener(id), listening.past.get());
+            let traffic = open.with_past(Service::Listener(id), &listening.tally);
             Some(tcp::listener(entity, &traffic, listening.is_open(), listening.trouble().as_deref()))
         };
         config.tcp_listeners.iter().filter_map(record).collect()
@@ -114,24 +115,12 @@ impl<'d> Facts<'d> {
     fn tcp_connectors(&self) -> Vec<Record> {
         let config = self.driver.configured.borrow();
         let connectors = self.driver.connectors.borrow();
+        let open = self.driver.open_traffic();
         let record = |entity: &moorline_definition::router_config::TcpBridge| {
             let (id, entry) = connectors.iter().find(|(_, entry)| entry.name == entity.name)?;
-            Some(tcp::connector(entity, &self.traffic(Service::Connector(id), entry.past.get())))
+            Some(tcp::connector(entity, &open.with_past(Service::Connector(id), &entry.tally)))
         };
         config.tcp_connectors.iter().filter_map(record).collect()
-    }
-
-    /// What a service has carried: connections that are over, and those that are open.
-    fn traffic(&self, service: Service, past: tcp::Traffic) -> tcp::Traffic {
-        let flows = self.driver.flows.borrow();
-        let open: Vec<FlowId> = flows.iter().filter(|(_, entry)| entry.service == service).map(|(id, _)| id).collect();
-        self.driver.inspect(|router| {
-            open.into_iter().filter_map(|flow| router.flow(flow)).fold(past, |sum, flow| tcp::Traffic {
-                bytes_in: sum.bytes_in + flow.bytes_in,
-                bytes_out: sum.bytes_out + flow.bytes_out,
-                ..sum
-            })
-        })
     }
 
     fn connections(&self) -> Vec<Record> {

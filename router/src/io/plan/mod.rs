@@ -1,31 +1,34 @@
 //! A router configuration, checked and turned into what the driver runs.
 
-mod amqp;
 mod bridges;
+mod doors;
 mod profiles;
+mod uplinks;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moorline_definition::router_config::{RouterConfig, RouterMode, TcpBridge};
 use rustls::ServerConfig;
 
-pub(super) use amqp::{amqp_listener_plan, open_to_all, unserved};
 pub(super) use bridges::{connector_plan, http_connector_plan, http_listener_plan, listener_plan};
+pub(super) use doors::{DoorPlan, OpenDoor, Speaks, door_plan, unserved, warnings};
 
 use super::http::{HttpConnectorPlan, HttpListenerPlan};
-use super::listen::{AmqpListenPlan, BindError, BindTarget, open};
+use super::listen::{BindError, BindTarget, open};
 use super::problem::StartProblem;
 use super::start::StartOptions;
 use super::target::Target;
 use super::tls::{Live, Profiles};
 use super::uplink::UplinkPlan;
 use super::vanflow::moment;
+use super::web::SocketFile;
 use crate::core::{ConnectorSpec, ListenerSpec, Mode, Settings};
 use crate::vanflow::RouterFacts;
 
-/// What the router thread runs. Ports of AMQP listeners are open, those of services are only known to be free.
+/// What the router thread runs. Ports of the router itself are open, those of services are only known to be free.
 pub(super) struct Plan {
     /// The configuration without the services, which are added one by one.
     pub(super) config: RouterConfig,
@@ -35,7 +38,9 @@ pub(super) struct Plan {
     /// What this router's record says.
     pub(super) facts: RouterFacts,
     pub(super) uplinks: Vec<UplinkPlan>,
-    pub(super) amqp: Vec<AmqpListenPlan>,
+    pub(super) doors: Vec<OpenDoor>,
+    /// Where the state can be read by its owner.
+    pub(super) status_socket: Option<SocketFile>,
     pub(super) listeners: Vec<ListenerPlan>,
     pub(super) connectors: Vec<ConnectorPlan>,
     pub(super) http_listeners: Vec<HttpListenerPlan>,
@@ -64,7 +69,7 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
     let certificate_check = options.certificate_check;
     let mut check = Check::new(config);
     let uplinks = check.uplinks();
-    let amqp = check.amqp_listeners();
+    let doors = check.doors();
     let profiles = Arc::clone(&check.profiles);
     let listeners = check.keep(config.tcp_listeners.iter().map(|bridge| listener_plan(bridge, &profiles)));
     let connectors = check.keep(config.tcp_connectors.iter().map(|bridge| connector_plan(bridge, &profiles)));
@@ -85,12 +90,8 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
             check.probes.extend(sockets);
         }
     }
-    let mut opened = Vec::with_capacity(amqp.len());
-    for (entity, target, plan) in amqp {
-        if let Some(sockets) = check.open(&entity, &target) {
-            opened.push(AmqpListenPlan { sockets, ..plan });
-        }
-    }
+    let doors = check.open_doors(doors);
+    let status_socket = options.status_socket.as_deref().and_then(|path| check.open_socket(path));
     if config.router.id.is_empty() {
         check.problems.push(StartProblem::NoId);
     }
@@ -113,7 +114,8 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         facts,
         certificate_check,
         uplinks,
-        amqp: opened,
+        doors,
+        status_socket,
         listeners,
         connectors,
         http_listeners,
@@ -216,6 +218,13 @@ impl<'a> Check<'a> {
                 };
                 self.fail(problem)
             }
+        }
+    }
+
+    fn open_socket(&mut self, path: &Path) -> Option<SocketFile> {
+        match SocketFile::open(path) {
+            Ok(socket) => Some(socket),
+            Err(source) => self.fail(StartProblem::Socket { path: path.to_owned(), source }),
         }
     }
 
