@@ -2,9 +2,11 @@
 //!
 //! All that this program wants of the router crate is here and in the narrators that it hands events to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use clap::Args;
 use moorline_definition::router_config::RouterConfig;
 use moorline_router::io::{Ending, Event, RouterHandle, RouterStatus, StartError, StartOptions, StartProblem, start};
 use tokio::sync::broadcast::Receiver;
@@ -12,6 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::failure::{Blame, Failure};
 use crate::host;
+use crate::logging;
 use crate::output::{self, say};
 use crate::signals::{Signals, Wish};
 
@@ -23,16 +26,43 @@ pub(crate) trait Narrator {
     fn happened(&mut self, event: Event);
 }
 
-/// Runs the router until a signal ends it; then lets open connections finish for `drain` at most. A second signal ends
-/// it at once.
+/// How the router runs, whatever its configuration.
+#[derive(Debug, Args)]
+pub(crate) struct RouterArguments {
+    /// How long open connections may take to finish after SIGTERM or SIGINT, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    drain_timeout: u32,
+
+    /// A socket for /healthz, /readyz, /metrics and /status (JSON) over HTTP; its directory must exist
+    ///
+    /// Nobody but this user and root is answered. `curl --unix-socket PATH http://router/status` asks it.
+    #[arg(long, value_name = "PATH")]
+    status_socket: Option<PathBuf>,
+
+    /// End when the process that started this one ends
+    #[arg(long, hide = true)]
+    end_with_parent: bool,
+}
+
+impl RouterArguments {
+    fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout.into())
+    }
+}
+
+/// Runs the router until a signal ends it; then lets open connections finish for a while. A second signal ends it at
+/// once.
 ///
 /// `site` is where the network's console shows it.
 pub(crate) fn run(
     config: &RouterConfig,
     site: Option<String>,
     narrator: &mut impl Narrator,
-    drain: Duration,
+    arguments: &RouterArguments,
 ) -> Result<(), Failure> {
+    if arguments.end_with_parent {
+        host::end_with_parent()?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -42,13 +72,20 @@ pub(crate) fn run(
         // Before the router, so that no signal finds the default action once it runs.
         let mut signals = Signals::catch().context("signals cannot be caught").or_runtime()?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let options = StartOptions { version, site, host_name: Some(host::name()), ..StartOptions::default() };
+        let options = StartOptions {
+            version,
+            site,
+            host_name: Some(host::name()),
+            status_socket: arguments.status_socket.clone(),
+            log: logging::control(),
+            ..StartOptions::default()
+        };
         let router = start(config, options).map_err(not_started)?;
         let mut events = router.events();
         let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;
         narrator.started(&status);
         let signal = serve(&router, &mut events, &mut signals, narrator).await?;
-        finish(&router, &mut events, &mut signals, narrator, drain, signal).await
+        finish(&router, &mut events, &mut signals, narrator, arguments.drain(), signal).await
     })
 }
 

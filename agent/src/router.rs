@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
@@ -10,7 +9,7 @@ use moorline_definition::router_config::{RouterConfig, RouterMode, parse};
 use moorline_router::io::{Event, RouterStatus};
 
 use crate::cli::closing;
-use crate::embedded::{self, Narrator};
+use crate::embedded::{self, Narrator, RouterArguments};
 use crate::failure::Failure;
 use crate::output::{reason, say};
 use crate::{host, logging};
@@ -34,9 +33,8 @@ pub(crate) struct Arguments {
     #[arg(long, short, action = clap::ArgAction::Count)]
     verbose: u8,
 
-    /// How long open connections may take to finish after SIGTERM or SIGINT, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    drain_timeout: u32,
+    #[command(flatten)]
+    router: RouterArguments,
 }
 
 impl Arguments {
@@ -49,7 +47,7 @@ impl Arguments {
         let config = self.read()?;
         let mut narrator = RouterNarrator(&config);
         let site = host::site(|| config.router.site().id);
-        embedded::run(&config, site, &mut narrator, Duration::from_secs(self.drain_timeout.into()))
+        embedded::run(&config, site, &mut narrator, &self.router)
     }
 
     fn read(&self) -> Result<RouterConfig, Failure> {

@@ -77,7 +77,9 @@ async fn a_scraper_sees_what_services_carry_and_why_they_fail() {
 
     let (status, metrics) = get_at(web, "/metrics").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
-    let echo = |direction, service| format!(r#"{{address="echo:7",protocol="tcp",direction="{direction}",service="{service}"}}"#);
+    let echo = |direction, service| {
+        format!(r#"{{address="echo:7",protocol="tcp",direction="{direction}",service="{service}"}}"#)
+    };
     for (metric, direction, service, expected) in [
         ("flows_total", "incoming", "clients", 1),
         ("flows_total", "outgoing", "server", 1),
@@ -141,7 +143,9 @@ async fn other_paths_and_methods_are_refused() {
     // The whole state names hosts, so it is not told to everybody who reaches the port.
     assert_eq!(get_at(web, "/status").await.0, "HTTP/1.1 404 Not Found");
     let mut post = TcpStream::connect(("127.0.0.1", web)).await.unwrap();
-    post.write_all(b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await.unwrap();
+    post.write_all(b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     post.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");

@@ -1,7 +1,6 @@
 //! `moorline gateway run`: a gateway in the foreground, on the embedded router.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
@@ -16,9 +15,10 @@ use super::proxy::ProxyArguments;
 use super::run_directory::RunDirectory;
 use crate::cli::closing;
 use crate::definition_file::{DefinitionArguments, DefinitionFile};
+use crate::embedded::{self, RouterArguments};
 use crate::failure::Failure;
 use crate::logging::LogArguments;
-use crate::{directories, embedded, host, token_file};
+use crate::{directories, host, token_file};
 
 /// Run a gateway in the foreground
 ///
@@ -53,13 +53,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = parse_suffix)]
     router_id_suffix: Option<String>,
 
-    /// How long open connections may take to finish after SIGTERM or SIGINT, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    drain_timeout: u32,
-
-    /// End when the process that started this one ends
-    #[arg(long, hide = true)]
-    end_with_parent: bool,
+    #[command(flatten)]
+    router: RouterArguments,
 
     #[command(flatten)]
     proxy: ProxyArguments,
@@ -71,9 +66,6 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         self.log.start();
-        if self.end_with_parent {
-            host::end_with_parent()?;
-        }
         let file = self.definition.read();
         file.show();
         let token = token_file::read(&self.token);
@@ -101,7 +93,7 @@ impl Arguments {
 
         let served = as_served(config, definition, &file)?;
         let mut narrator = GatewayNarrator::new(definition.name.as_str(), &served);
-        embedded::run(&served, site, &mut narrator, Duration::from_secs(self.drain_timeout.into()))
+        embedded::run(&served, site, &mut narrator, &self.router)
     }
 
     /// What either router would run.

@@ -1,7 +1,7 @@
 //! `moorline hub run`: a hub in the foreground.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::Args;
 use moorline_bundle::{Authority, expiry, files};
@@ -14,11 +14,12 @@ use super::narrator::HubNarrator;
 use super::server_certificate;
 use super::site::{SERVER_PROFILE, Site, StateDirectory, parse_host};
 use crate::cli::closing;
+use crate::embedded::{self, RouterArguments};
 use crate::failure::{Blame, Failure};
 use crate::lock::Lock;
 use crate::logging::LogArguments;
 use crate::token_file::EXPIRES_SOON;
-use crate::{directories, embedded, host, output};
+use crate::{directories, host, output};
 
 /// Run a hub in the foreground
 ///
@@ -52,13 +53,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
 
-    /// How long open connections may take to finish after SIGTERM or SIGINT, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    drain_timeout: u32,
-
-    /// End when the process that started this one ends
-    #[arg(long, hide = true)]
-    end_with_parent: bool,
+    #[command(flatten)]
+    router: RouterArguments,
 
     #[command(flatten)]
     log: LogArguments,
@@ -67,9 +63,6 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         self.log.start();
-        if self.end_with_parent {
-            host::end_with_parent()?;
-        }
         let dir = match &self.state_dir {
             Some(dir) => dir.clone(),
             None => directories::hub_state()?,
@@ -87,12 +80,7 @@ impl Arguments {
         let config = router_config(&directory, &site);
         files::write_secret(&self.config_file(&directory)?, config.to_json().as_bytes()).or_runtime()?;
         let mut narrator = HubNarrator::new(&site, self.state_dir.as_deref());
-        let ended = embedded::run(
-            &config,
-            host::site(|| config.router.site().id),
-            &mut narrator,
-            Duration::from_secs(self.drain_timeout.into()),
-        );
+        let ended = embedded::run(&config, host::site(|| config.router.site().id), &mut narrator, &self.router);
         drop(lock);
         ended
     }

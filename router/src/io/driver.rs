@@ -284,7 +284,8 @@ impl Driver {
     /// Registers the wake-up of a flow; call it before the core's actions are carried out.
     pub(super) fn enter_flow(&self, flow: FlowId, service: Service) -> Rc<Signal> {
         let signal = Rc::new(Signal::default());
-        let entry = FlowEntry { number: self.new_number(), signal: Rc::clone(&signal), service, cause: Cell::default() };
+        let entry =
+            FlowEntry { number: self.new_number(), signal: Rc::clone(&signal), service, cause: Cell::default() };
         self.tally(service, |tally| tally.traffic(|past| past.opened += 1));
         self.flows.borrow_mut().insert(flow, entry);
         self.totals.count_flow();
@@ -356,7 +357,10 @@ impl Driver {
         self.inspect(|router| {
             let mut open = OpenTraffic::default();
             for (id, entry) in flows.iter() {
-                open.add(entry.service, router.flow(id).map(|flow| (flow.bytes_in, flow.bytes_out)).unwrap_or_default());
+                open.add(
+                    entry.service,
+                    router.flow(id).map(|flow| (flow.bytes_in, flow.bytes_out)).unwrap_or_default(),
+                );
             }
             open
         })

@@ -55,8 +55,7 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
 pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, transport: Transport, signal: Rc<Signal>) {
     let mut socket = FlowSocket { transport, read_ended: false, write_shut: false, dead: false };
     loop {
-        let next =
-            driver.core_with_buffers(|router, buffers, now| socket.pass(router, flow, buffers, now, &driver));
+        let next = driver.core_with_buffers(|router, buffers, now| socket.pass(router, flow, buffers, now, &driver));
         // The pass has looked at everything, also at what it caused itself.
         signal.clear();
         match next {

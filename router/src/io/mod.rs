@@ -27,9 +27,9 @@ mod signal;
 mod socket;
 mod start;
 mod status;
-mod tally;
 #[allow(dead_code, reason = "for the HTTP adaptors")]
 mod stream;
+mod tally;
 mod target;
 mod thread;
 mod timestamp;
@@ -48,9 +48,9 @@ pub use listen::{BindError, PortOwner};
 pub use problem::{ServiceError, StartError, StartProblem};
 pub use process::MemoryStatus;
 pub use start::{LogControl, StartOptions, start};
-pub use tally::{Cause, FailureCount, LATENCY_BOUNDS, LatencyStatus, ServiceCounts};
 pub use status::{
     CertificateStatus, ConnectorStatus, EdgeStatus, HttpBridgeStatus, ListenerState, ListenerStatus, PeerIdentity,
     RouterStatus, TotalsStatus, UplinkState, UplinkStatus,
 };
+pub use tally::{Cause, FailureCount, LATENCY_BOUNDS, LatencyStatus, ServiceCounts};
 pub use timestamp::Timestamp;

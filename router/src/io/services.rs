@@ -6,10 +6,10 @@ use super::Timestamp;
 use super::driver::{ConnectorEntry, Driver, Owner, Service};
 use super::listen::{BindTarget, TcpListening, probe, serve_tcp};
 use super::plan::{ConnectorPlan, ListenerPlan};
-use super::process;
 use super::problem::{ServiceError, StartProblem};
-use super::tally::Tally;
+use super::process;
 use super::status::{ConnectorStatus, EdgeStatus, RouterStatus};
+use super::tally::Tally;
 use crate::core::{Mode, Settings};
 
 /// Kinds, as the configuration names them.

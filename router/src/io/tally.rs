@@ -174,7 +174,8 @@ impl Tally {
 
     pub(super) fn failures(&self) -> Vec<FailureCount> {
         let counts = self.failures.borrow();
-        let counts = Cause::ALL.iter().zip(counts.iter()).map(|(cause, count)| FailureCount { cause: *cause, count: *count });
+        let counts =
+            Cause::ALL.iter().zip(counts.iter()).map(|(cause, count)| FailureCount { cause: *cause, count: *count });
         counts.filter(|failures| failures.count > 0).collect()
     }
 

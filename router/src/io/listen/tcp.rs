@@ -18,8 +18,8 @@ use crate::core::ListenerId;
 use crate::io::driver::{Driver, Service};
 use crate::io::signal::Signal;
 use crate::io::status::{ListenerState, ListenerStatus};
-use crate::io::tls::Live;
 use crate::io::tally::{Cause, ServiceCounts, Tally};
+use crate::io::tls::Live;
 use crate::io::transport::Transport;
 use crate::io::{Event, Timestamp, flow, socket};
 

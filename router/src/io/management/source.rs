@@ -6,8 +6,8 @@ use std::time::Instant;
 use moorline_definition::router_config::RouterMode;
 
 use crate::core::{ConnRole, ConnectionFacts, FlowId};
-use crate::io::process;
 use crate::io::driver::{ConnectionEntry, Driver, FlowEntry, Owner, Service};
+use crate::io::process;
 use crate::io::start::LogControl;
 use crate::io::status::UplinkState;
 use crate::management::types::{address, amqp, connection, link, log, management, policy, router, tcp};

@@ -43,9 +43,9 @@ impl Answers {
         let page: fn(RouterStatus) -> Answer = match request.uri().path() {
             "/healthz" if serves.health => |_| text(StatusCode::OK, "ok\n".to_owned()),
             "/readyz" if serves.health => |status| readiness(&status),
-            "/metrics" if serves.metrics => |status| {
-                answer(StatusCode::OK, metrics::CONTENT_TYPE, metrics::openmetrics(status))
-            },
+            "/metrics" if serves.metrics => {
+                |status| answer(StatusCode::OK, metrics::CONTENT_TYPE, metrics::openmetrics(status))
+            }
             "/status" if serves.status => |status| match serde_json::to_string_pretty(&status) {
                 Ok(json) => answer(StatusCode::OK, JSON, json + "\n"),
                 Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
