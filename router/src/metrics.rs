@@ -39,6 +39,7 @@ impl Collector for Scrape {
         let status = &self.0;
         page.gauges("skupper_info", "The version of the router", [([("version", Label(&status.version))], 1)])?;
         services::carried(&mut page, status)?;
+        services::requests(&mut page, status)?;
         links(&mut page, status)?;
         certificates(&mut page, status)?;
         process(&mut page, status)

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use io_network::{Network, bridge, dial, echo_server, free_port, run, until};
-use moorline_definition::router_config::{Listener, RouterConfig};
+use moorline_definition::router_config::{HttpBridge, HttpVersion, Listener, RouterConfig};
 use moorline_router::io::{RouterHandle, StartError, StartOptions, start};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -111,6 +111,36 @@ async fn a_scraper_sees_what_services_carry_and_why_they_fail() {
     let latency = format!("flow_latency_microseconds_count{}", echo("incoming", "clients"));
     assert_eq!(value(&metrics, &latency), 1);
     assert_eq!(value(&metrics, &format!("octets_total{}", echo("incoming", "clients"))), 5);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_method_and_code() {
+    let network = Network::new();
+    let mut config = network.hub_config();
+    let web = with_web(&mut config);
+    let http = |name: &str, port: u16| HttpBridge {
+        name: name.to_owned(),
+        host: Some("127.0.0.1".to_owned()),
+        port: port.to_string(),
+        address: "site:80".to_owned(),
+        protocol_version: Some(HttpVersion::Http1),
+        ..HttpBridge::default()
+    };
+    let listener = free_port();
+    // The router's own answers are as good as another server's.
+    config.http_connectors.push(http("server", web));
+    config.http_listeners.push(http("clients", listener));
+    let _hub = run(&config);
+    assert_eq!(get(dial(listener).await, "/healthz").await.0, "HTTP/1.1 200 OK");
+    assert_eq!(get(dial(listener).await, "/nothing").await.0, "HTTP/1.1 404 Not Found");
+    let (_, metrics) = get_at(web, "/metrics").await;
+    for (direction, service) in [("incoming", "clients"), ("outgoing", "server")] {
+        let of = format!(r#"address="site:80",protocol="http1",direction="{direction}",service="{service}""#);
+        assert_eq!(value(&metrics, &format!("flows_total{{{of}}}")), 2);
+        assert_eq!(value(&metrics, &format!(r#"http_requests_method_total{{{of},method="GET"}}"#)), 2);
+        assert_eq!(value(&metrics, &format!(r#"http_requests_result_total{{{of},code="404"}}"#)), 1);
+        assert_eq!(value(&metrics, &format!(r#"http_requests_result_total{{{of},code="200"}}"#)), 1);
+    }
 }
 
 #[tokio::test]

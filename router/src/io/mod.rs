@@ -43,7 +43,7 @@ mod web;
 pub use drain::Drained;
 pub use event::Event;
 pub use handle::{Ending, RouterHandle};
-pub use http::{HttpLatencyBucket, HttpLatencyStatus, HttpRequestsStatus};
+pub use http::HttpRequestsStatus;
 pub use listen::{BindError, PortOwner};
 pub use problem::{ServiceError, StartError, StartProblem};
 pub use process::MemoryStatus;

@@ -33,7 +33,7 @@ use super::target::Target;
 use super::tls::Live;
 
 pub(super) use connector::HttpConnecting;
-pub use counts::{HttpLatencyBucket, HttpLatencyStatus, HttpRequestsStatus};
+pub use counts::HttpRequestsStatus;
 pub(super) use encapsulation::Encapsulation;
 pub(super) use http1::aggregate::Aggregation;
 pub(super) use listener::HttpListening;
