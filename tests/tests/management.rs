@@ -83,6 +83,22 @@ fn every_view_of_skstat_is_shown() {
 }
 
 #[test]
+fn skmanage_sets_levels_of_the_log_that_runs() {
+    let port = free_port();
+    let Some(skmanage) = Tool::named("SKMANAGE", port) else { return };
+    let home = Scratch::new();
+    let _edge = edge(&home, port, RouterFile::new("edge", "edge"));
+    let log = || skmanage.good(&["GET-LOG"]);
+    assert!(log().contains("AMQP listening"), "{}", log());
+    assert!(!log().contains("client gone"));
+    let set = |level: &str| skmanage.run(&["UPDATE", "--type", "log", "--name", "log/SERVER", level]);
+    assert!(set("enable=debug+").0);
+    assert!(log().contains("client gone"), "{}", log());
+    let (good, said) = set("enable=loud");
+    assert!(!good && said.contains("`loud` is no level"), "{said}");
+}
+
+#[test]
 fn skmanage_adds_and_removes_services() {
     let port = free_port();
     let Some(skmanage) = Tool::named("SKMANAGE", port) else { return };
