@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 
 pub use fault::FileError;
-use fault::failed;
+pub(crate) use fault::failed;
 use staged::{StagedDir, StagedFile};
 
 /// The permissions of a file that only its owner may read and write.

@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 
+pub(crate) use fault::shown;
 pub use fault::{Place, TokenError, TokenFault};
 
 /// The most bytes that a token may have. A real one has about 6 KiB.

@@ -66,6 +66,6 @@ impl FileError {
 }
 
 /// For `map_err`: says what was attempted, and on what.
-pub(super) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
+pub(crate) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError::System { action, path: path.to_owned(), source }
 }

@@ -130,7 +130,7 @@ pub enum TokenFault {
 }
 
 /// As much of a value from a file as a message should show.
-pub(super) fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     const LONGEST: usize = 80;
     match value.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &value[..end]),
