@@ -1,5 +1,6 @@
 //! The definition file: read, checked, and what is wrong with it shown.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -138,9 +139,8 @@ impl DefinitionFile {
         let definition = self.definition()?;
         let endpoints = definition.bindings.iter().chain(&definition.forwards);
         let http = endpoints.filter(|endpoint| endpoint.service.protocol != Protocol::Tcp);
-        let mut names: Vec<String> = http.map(|endpoint| endpoint.service.address.to_string()).collect();
-        names.dedup();
-        let them = names.join(", ");
+        let names: BTreeSet<String> = http.map(|endpoint| endpoint.service.address.to_string()).collect();
+        let them = Vec::from_iter(names.iter().map(String::as_str)).join(", ");
         (!names.is_empty()).then(|| {
             format!(
                 "note: {them}: `protocol: http` and `http2` work only in networks of 2.x routers; \

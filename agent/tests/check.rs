@@ -22,6 +22,26 @@ fn a_good_definition_is_said_to_be_good() {
 }
 
 #[test]
+fn where_http_services_work_is_noted() {
+    let place = Place::new();
+    place.write(
+        "web.yaml",
+        "name: web\nbindings:\n\
+         - {service: {address: shop, protocol: http, ports: [80]}, host: localhost, target_ports: [8080]}\n\
+         - {service: {address: calls, protocol: http2, ports: [81]}, host: localhost, target_ports: [8081]}\n\
+         - {service: {address: database, protocol: tcp, ports: [82]}, host: localhost, target_ports: [8082]}\n\
+         forwards:\n\
+         - {service: {address: shop, protocol: http, ports: [80]}, target_ports: [8090]}\n",
+    );
+    let ended = place.moorline(&["gateway", "check", "web.yaml"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "web.yaml: good: 3 bindings, 1 forward\n"), "{}", ended.err);
+    assert!(ended.err.starts_with("note: calls, shop: "), "{}", ended.err);
+    for words in ["only in networks of 2.x routers", "with 3.x routers use `protocol: tcp` at both ends"] {
+        assert!(ended.err.contains(words), "{words:?} is not in:\n{}", ended.err);
+    }
+}
+
+#[test]
 fn the_examples_are_good() {
     let place = Place::new();
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");

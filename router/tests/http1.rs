@@ -502,6 +502,8 @@ async fn a_network_that_carries_no_http_is_named() {
     let _hub = start(&network.hub_config(), options).unwrap();
     let mut config = network.edge_config("edge");
     config.http_listeners.push(http_bridge("in-vain", free_port(), "in-vain:80", Http1));
-    let _edge = io_network::run(&config);
+    let edge = io_network::run(&config);
     logged(&["WARN", "router 3.5.1 carries no http and http2 services", "in-vain:80", "use tcp"]).await;
+    edge.add_http_connector(&http_bridge("too-late", free_port(), "too-late:80", Http1)).await.unwrap();
+    logged(&["WARN", "router 3.5.1 carries no http and http2 services", "too-late:80", "use tcp"]).await;
 }

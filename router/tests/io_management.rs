@@ -1,6 +1,7 @@
 //! The management node of routers on real sockets: asked here, and through the network.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod http_sockets;
 mod io_amqp;
 mod io_network;
 mod io_pki;
@@ -8,6 +9,7 @@ mod io_pki;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use http_sockets::Wire;
 use io_amqp::{Answer, Client, map, member};
 use io_network::{Network, bridge, dial, echo_server, exchange, free_port, run, until};
 use moorline_amqp::{DeliveryState, LinkId, Value};
@@ -152,6 +154,88 @@ async fn services_come_and_go_and_no_connection_is_cut() {
     assert_eq!(exchange(open, b"after".to_vec()).await, b"after");
     let status = until(&edge, |status| status.totals.open_flows == 0).await;
     assert_eq!(status.totals.flows, 2);
+}
+
+#[tokio::test]
+async fn http_services_come_and_go_and_their_requests_are_shown() {
+    let network = Network::new();
+    let mut config = network.edge_config("edge-a");
+    let port = with_clients(&mut config);
+    let profile = config.ssl_profiles[0].name.clone();
+    let edge = run(&config);
+    let mut client = Client::connect(port).await;
+    let link = client.sender(Some("$management")).await;
+    let server = http_sockets::mirror("one").await.port();
+    let local = free_port();
+    let bridge = |name: &str, port: u16, more: &[(&str, &str)]| {
+        let own = [("name", name), ("host", "127.0.0.1"), ("address", "web:80"), ("siteId", "site-a")];
+        let pairs = own.iter().chain(more).map(|(key, value)| (*key, text(value)));
+        map(pairs.chain([("port", text(&port.to_string()))]))
+    };
+    let created = create(&mut client, link, "httpConnector", bridge("server", server, &[])).await;
+    assert_eq!(created.status, Value::Int(201), "{}", created.description);
+    let created = create(&mut client, link, "httpListener", bridge("local", local, &[])).await;
+    assert_eq!((created.status, created.description.as_str()), (Value::Int(201), "Created"));
+    assert_eq!(member(&created.body, "identity"), &text(&format!("httpListener/127.0.0.1:{local}:local")));
+    until(&edge, |status| status.http_listeners.iter().any(|l| l.state == Some(ListenerState::Listening))).await;
+
+    // What cannot be is refused, with the cause.
+    let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = occupied.local_addr().unwrap().port();
+    for (kind, attributes, cause) in [
+        ("httpListener", bridge("local", free_port(), &[]), "there is a httpListener local already"),
+        ("httpConnector", bridge("server", server, &[]), "there is a httpConnector server already"),
+        ("httpListener", bridge("other", taken, &[]), "in use"),
+        ("httpConnector", bridge("other", server, &[("sslProfile", "none")]), "none"),
+        ("httpListener", bridge("other", free_port(), &[("protocolVersion", "HTTP9")]), "HTTP9"),
+    ] {
+        let refused = create(&mut client, link, kind, attributes).await;
+        assert_eq!(refused.status, Value::Int(400), "{kind}: {cause}");
+        assert!(refused.description.contains(cause), "{}", refused.description);
+    }
+    let second = bridge("second", free_port(), &[("sslProfile", &profile), ("protocolVersion", "HTTP2")]);
+    assert_eq!(create(&mut client, link, "httpListener", second).await.status, Value::Int(201));
+    assert_eq!(delete(&mut client, link, "sslProfile", &profile).await.status, Value::Int(400), "it is in use");
+
+    let mut web = Wire::dial(local).await;
+    for _ in 0..2 {
+        let (head, _) = web.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        assert_eq!(http_sockets::status(&head), "200");
+    }
+    until(&edge, |status| status.http_connectors[0].open_requests == 0).await;
+    let listeners = query(&mut client, link, None, "httpListener").await;
+    let shown = ["name", "protocolVersion", "operStatus"];
+    let seen: Vec<_> =
+        listeners.iter().map(|row| shown.map(|attribute| member(row, attribute).as_str().unwrap())).collect();
+    assert_eq!(seen, [["local", "HTTP1", "up"], ["second", "HTTP2", "up"]]);
+    assert_eq!(query(&mut client, link, None, "httpConnector").await.len(), 1);
+    let connections = query(&mut client, link, None, "connection").await;
+    let mut http: Vec<_> = connections.iter().filter(|row| member(row, "protocol") == &text("http/1.x")).collect();
+    http.sort_by_key(|row| member(row, "dir").as_str().unwrap().to_owned());
+    assert_eq!(http.iter().map(|row| member(row, "dir")).collect::<Vec<_>>(), [&text("in"), &text("out")]);
+    assert_eq!(member(http[1], "host"), &text(&format!("127.0.0.1:{server}")));
+    let metrics = query(&mut client, link, None, "routerMetrics").await;
+    assert_eq!(member(member(&metrics[0], "connectionCounters"), "http1"), &Value::Ulong(2));
+    let infos = query(&mut client, link, None, "httpRequestInfo").await;
+    for (key, direction) in [("o_127.0.0.1_web:80@site-a", "out"), ("i_127.0.0.1_web:80@site-a", "in")] {
+        let info = infos.iter().find(|info| member(info, "name") == &text(key)).unwrap_or_else(|| panic!("{infos:?}"));
+        assert_eq!((member(info, "direction"), member(info, "requests")), (&text(direction), &Value::Uint(2)));
+        assert_eq!(member(info, "details"), &map([("GET:200", Value::Int(2))]));
+    }
+
+    assert_eq!(delete(&mut client, link, "httpListener", "local").await.status, Value::Int(204));
+    assert_eq!(delete(&mut client, link, "httpConnector", "server").await.status, Value::Int(204));
+    let gone = delete(&mut client, link, "httpConnector", "server").await;
+    assert_eq!((gone.status, gone.description.as_str()), (Value::Int(404), "No entity with name=server"));
+    until(&edge, |status| {
+        status.http_connectors.is_empty()
+            && status.http_listeners.iter().all(|listener| listener.state == Some(ListenerState::Waiting))
+    })
+    .await;
+    let left = query(&mut client, link, None, "httpListener").await;
+    let left: Vec<_> = left.iter().map(|row| ["name", "operStatus"].map(|attribute| member(row, attribute))).collect();
+    assert_eq!(left, [[&text("second"), &text("down")]]);
+    assert_eq!(query(&mut client, link, None, "httpRequestInfo").await.len(), 2, "what was is still known");
 }
 
 #[tokio::test]

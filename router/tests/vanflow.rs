@@ -2,13 +2,16 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod collector;
+mod http2_sockets;
+mod http_sockets;
 mod io_network;
 mod io_pki;
 
 use collector::{Collector, Record};
+use http_sockets::http_bridge;
 use io_network::{Network, bridge, dial, echo_server, exchange, free_port, is_up, run, until};
 use moorline_amqp::Value;
-use moorline_definition::router_config::{Listener, Role, RouterConfig};
+use moorline_definition::router_config::{HttpVersion, Listener, Role, RouterConfig};
 use moorline_router::io::{ListenerState, RouterHandle, StartOptions, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -141,4 +144,75 @@ async fn a_lost_hub_is_no_end_of_the_books() {
     let mut collector = Collector::connect(clients).await;
     collector.until(|c| c.find(CONNECTOR, &[]).len() == 1 && c.find(LINK, &[]).len() == 1).await;
     assert_eq!(collector.find(CONNECTOR, &[]).remove(0), before, "a new collector is told all that there is");
+}
+
+/// A request is a record of its own, in that of its connection.
+#[tokio::test]
+async fn requests_are_told_at_both_ends() {
+    let network = Network::new();
+    let (hub, clients) = hub_with_clients(&network);
+    for (version, protocol) in [(HttpVersion::Http1, "http1"), (HttpVersion::Http2, "http2")] {
+        let server = match version {
+            HttpVersion::Http1 => http_sockets::mirror("one").await,
+            HttpVersion::Http2 => http2_sockets::mirror("one").await,
+        };
+        let address = format!("{protocol}:80");
+        let mut config = network.edge_config(&format!("west-{protocol}"));
+        config.http_connectors.push(http_bridge("server", server.port(), &address, version));
+        let west = of_site(&config, "gateway_west_1");
+        let mut config = network.edge_config(&format!("east-{protocol}"));
+        let port = free_port();
+        config.http_listeners.push(http_bridge("port", port, &address, version));
+        let east = of_site(&config, "gateway_east_2");
+        until(&east, |s| s.http_listeners[0].state == Some(ListenerState::Listening)).await;
+        let mut collector = Collector::connect(clients).await;
+        collector
+            .until(|c| {
+                c.find(CONNECTOR, &[(19, &address)]).len() == 1 && c.find(LISTENER, &[(19, &address)]).len() == 1
+            })
+            .await;
+        let listener = collector.find(LISTENER, &[(19, &address)]).remove(0);
+        let connector = collector.find(CONNECTOR, &[(19, &address)]).remove(0);
+        assert_eq!([text(&listener, 16), text(&connector, 16)], [protocol; 2]);
+
+        match version {
+            HttpVersion::Http1 => {
+                let mut client = http_sockets::Wire::dial(port).await;
+                let (head, _) = client.ask("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello").await;
+                assert_eq!(http_sockets::status(&head), "200");
+            }
+            HttpVersion::Http2 => {
+                let mut client = http2_sockets::client(port).await;
+                let mut request = http2_sockets::get("/x");
+                *request.method_mut() = http::Method::PUT;
+                let (parts, _, _) = http2_sockets::ask(&mut client, request, bytes::Bytes::from_static(b"hello")).await;
+                assert_eq!(parts.status, 200);
+            }
+        }
+        let of = |c: &Collector, parent: &Record| c.find(FLOW, &[(2, text(parent, 1))]);
+        let request = |c: &Collector, service: &Record| {
+            let connections = of(c, service);
+            connections.iter().flat_map(|connection| of(c, connection)).next()
+        };
+        collector.until(|c| request(c, &listener).is_some() && request(c, &connector).is_some()).await;
+        let (asked, served) = (request(&collector, &listener).unwrap(), request(&collector, &connector).unwrap());
+        assert_eq!((text(&asked, 27), number(&asked, 23)), ("PUT", 5));
+        assert_eq!(asked.contains_key(&5), version == HttpVersion::Http2, "{asked:?}");
+        assert_eq!((text(&served, 5), text(&served, 31), served.get(&27)), (text(&asked, 1), "0/hub", None));
+        assert!(number(&served, 23) > 5, "the answer: {served:?}");
+        // The end whose records have it in skupper-router tells the result: collectors count each that they see.
+        let (told, silent) = match version {
+            HttpVersion::Http1 => (&asked, &served),
+            HttpVersion::Http2 => (&served, &asked),
+        };
+        assert_eq!((text(told, 28), silent.get(&28)), ("200", None));
+        for record in [&asked, &served] {
+            assert!(number(record, 3) <= number(record, 4) && number(record, 24) > 0, "{record:?}");
+        }
+        let client = of(&collector, &listener).remove(0);
+        assert_eq!(text(&client, 14), "127.0.0.1");
+        collector.until(|c| of(c, &listener).iter().all(|connection| connection.contains_key(&4))).await;
+        drop((west, east));
+    }
+    drop(hub);
 }

@@ -28,7 +28,7 @@ pub(super) fn log_request(record: &RequestRecord<'_>) {
         address = %record.bridge.address,
         entity = %record.bridge.name,
         side,
-        peer = %record.peer,
+        peer = %record.connection.map_or("", |connection| connection.peer.as_str()),
         method = %record.method,
         status = record.status.map_or(0, |status| status.as_u16()),
         flow = %record.flow_id,

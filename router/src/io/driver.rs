@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::doors::Door;
 use super::handle::Command;
-use super::http::{HttpConnecting, HttpListening, RequestRecord};
+use super::http::{HttpConnecting, HttpConnection, HttpListening, RequestBook, RequestRecord};
 use super::listen::TcpListening;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals, UplinkBoard};
@@ -103,7 +103,11 @@ pub(super) struct Driver {
     pub(super) connectors: RefCell<SecondaryMap<ConnectorId, Rc<ConnectorEntry>>>,
     pub(super) http_listeners: RefCell<Vec<Rc<HttpListening>>>,
     pub(super) http_connectors: RefCell<Vec<Rc<HttpConnecting>>>,
-    said_of_http: Cell<bool>,
+    /// By number.
+    pub(super) http_connections: RefCell<BTreeMap<u64, Rc<HttpConnection>>>,
+    pub(super) http_requests: RefCell<RequestBook>,
+    /// Whether it was told that the network carries no HTTP services.
+    pub(super) told_of_http: Cell<bool>,
     endpoints: RefCell<SecondaryMap<EndpointId, Rc<Signal>>>,
     /// Ports of the router itself, by listener.
     pub(super) doors: RefCell<BTreeMap<String, Door>>,
@@ -165,7 +169,9 @@ impl Driver {
             profiles,
             http_listeners: RefCell::default(),
             http_connectors: RefCell::default(),
-            said_of_http: Cell::new(false),
+            http_connections: RefCell::default(),
+            http_requests: RefCell::default(),
+            told_of_http: Cell::new(false),
             endpoints: RefCell::default(),
             uplinks,
             renew: Signal::default(),
@@ -209,26 +215,11 @@ impl Driver {
         call(&mut self.buffers.borrow_mut().wire)
     }
 
-    /// What to say of HTTP services under a router of this version: those of 3.x carry HTTP as TCP alone. Said once.
-    fn http_in_vain(&self, version: Option<&str>) -> Option<String> {
-        let major = version.and_then(|version| version.split('.').next()?.parse::<u32>().ok())?;
-        let (listeners, connectors) = (self.http_listeners.borrow(), self.http_connectors.borrow());
-        let bridges = listeners.iter().map(|l| &l.bridge).chain(connectors.iter().map(|c| &c.bridge));
-        let names: Vec<&str> = bridges.map(|bridge| bridge.address.as_str()).collect();
-        if major < 3 || names.is_empty() || self.said_of_http.replace(true) {
-            return None;
-        }
-        let version = version.unwrap_or_default();
-        let names = names.join(", ");
-        Some(format!(
-            "the network's router {version} carries no http and http2 services, so these reach nobody: {names}; \
-             use tcp for them, at both ends"
-        ))
-    }
-
     /// An HTTP request is over.
     pub(super) fn http_request(&self, record: &RequestRecord<'_>) {
         access::log_request(record);
+        self.http_requests.borrow_mut().enter(record);
+        self.record_request(record);
     }
 
     /// Starts a task of the router thread. A panic in it is a fault of ours and ends the router, which its
@@ -244,6 +235,12 @@ impl Driver {
     /// Tells whoever listens; nobody may.
     pub(super) fn tell(&self, event: Event) {
         let _ = self.events.send(event);
+    }
+
+    /// Tells it in the log too.
+    pub(super) fn warn(&self, text: String) {
+        tracing::warn!("{text}");
+        self.tell(Event::Warning { text });
     }
 
     fn carry_out(self: &Rc<Self>, router: &mut Router) {
@@ -379,10 +376,7 @@ impl Driver {
             // The connection's own task tells, with what happens next.
             Report::ConnectionDown { .. } => {}
             Report::FlowEnded(record) => self.flow_ended(&record),
-            Report::Warning(text) => {
-                tracing::warn!("{text}");
-                self.tell(Event::Warning { text });
-            }
+            Report::Warning(text) => self.warn(text),
         }
     }
 
@@ -399,10 +393,7 @@ impl Driver {
                 let name = self.uplinks.up(*index, peer.clone());
                 tracing::info!(uplink = %name, peer = %peer.container,
                     version = peer.version.as_deref().unwrap_or("unknown"), "linked to the network");
-                if let Some(text) = self.http_in_vain(peer.version.as_deref()) {
-                    tracing::warn!("{text}");
-                    self.tell(Event::Warning { text });
-                }
+                self.tell_of_http_in_vain(peer.version.as_deref());
                 self.tell(Event::Linked { uplink: name, peer });
             }
             Owner::Client(address) => {

@@ -8,10 +8,11 @@ use moorline_amqp::{DeliveryState, End};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::driver::{Driver, Owner};
+use super::http::{Bridge, Encapsulation, RequestRecord};
 use super::uplink::UplinkPlan;
 use super::{Timestamp, UplinkState};
 use crate::core::{ConnId, EndpointEvent, EndpointId, FlowSnapshot, Router};
-use crate::vanflow::{BEACONS, Dialect, Kind, Link, Moment, Recorder, Round, RouterFacts, Service};
+use crate::vanflow::{BEACONS, Dialect, Kind, Link, Moment, Recorder, Request, Round, RouterFacts, Service};
 
 /// Between two looks at what there is.
 const ROUND: Duration = Duration::from_secs(1);
@@ -135,6 +136,12 @@ impl Telling {
                 });
             }
         }
+        let listeners = driver.http_listeners.borrow();
+        let connectors = driver.http_connectors.borrow();
+        let bridges = listeners.iter().map(|listener| &listener.bridge);
+        for bridge in bridges.chain(connectors.iter().map(|connector| &connector.bridge)) {
+            round.service(&http_service(bridge));
+        }
         for (index, (uplink, facts)) in driver.uplinks.status().iter().zip(&self.links).enumerate() {
             let up = uplink.state == UplinkState::Up;
             let peer = uplink.peer.as_ref().filter(|_| up);
@@ -153,6 +160,23 @@ impl Telling {
             });
         }
         router.flows().for_each(|flow| round.flow(&flow));
+        for connection in driver.http_connections.borrow().values() {
+            round.flow(&connection.snapshot());
+        }
+    }
+}
+
+fn http_service(bridge: &Bridge) -> Service<'_> {
+    Service {
+        number: bridge.record,
+        kind: if bridge.listener { Kind::Listener } else { Kind::Connector },
+        name: &bridge.name,
+        address: &bridge.address,
+        protocol: bridge.encapsulation.name(),
+        host: &bridge.host,
+        port: bridge.port,
+        started: micros(bridge.added),
+        opened: bridge.opened.get(),
     }
 }
 
@@ -205,6 +229,31 @@ impl Driver {
         if recorder.is_heard() {
             recorder.flow_ended(flow, moment(Instant::now()));
         }
+    }
+
+    /// The same for a request. One that reached no connection has no place among the records; the far end tells of it.
+    pub(super) fn record_request(&self, record: &RequestRecord<'_>) {
+        let mut recorder = self.recorder.borrow_mut();
+        let Some(connection) = record.connection.filter(|_| recorder.is_heard()) else { return };
+        let is_http1 = record.bridge.encapsulation == Encapsulation::Http1;
+        // Collectors count every method and result that they see, so that each is told by the end whose records have
+        // it in skupper-router: the method by the listener's, the result in HTTP/2 by the connector's. The listener's
+        // end names the other in HTTP/2 alone.
+        let status = record.status.filter(|_| record.bridge.listener == is_http1);
+        let fault = record.fault.map(|fault| fault.words.as_str());
+        let request = Request {
+            number: record.number,
+            connection: connection.record,
+            started: record.begun,
+            octets: record.bytes_in,
+            latency: record.latency,
+            method: Some(record.method).filter(|_| record.bridge.listener),
+            status: status.map(|status| status.as_u16()),
+            reason: fault.or(record.reason.filter(|_| status.is_some() && is_http1)),
+            counterflow: record.counterflow.filter(|_| !(record.bridge.listener && is_http1)),
+            trace: record.trace,
+        };
+        recorder.request_ended(&request, moment(Instant::now()));
     }
 }
 

@@ -62,7 +62,6 @@ pub enum Attribute {
     WindowSize = 39,
     /// Connections since the start.
     ConnectionCount = 40,
-    StreamId = 47,
     OperationalStatus = 53,
     Role = 54,
     /// Microseconds since 1970.

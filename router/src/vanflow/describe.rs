@@ -121,13 +121,11 @@ pub struct Request<'a> {
     /// From the request to the head of the answer.
     pub latency: Option<Duration>,
     /// HTTP method.
-    pub method: &'a str,
+    pub method: Option<&'a str>,
     /// Status of the answer.
     pub status: Option<u16>,
     /// Reason phrase, or why there was no answer.
     pub reason: Option<&'a str>,
-    /// HTTP/2 only.
-    pub stream: Option<u32>,
     /// Connector's end: the record at the listener's end.
     pub counterflow: Option<&'a str>,
     /// Connector's end: the ids of the routers passed, joined by `|`.
@@ -144,11 +142,10 @@ impl Request<'_> {
             .put_some(Attribute::Counterflow, self.counterflow)
             .put(Attribute::Octets, self.octets)
             .put_some(Attribute::Latency, self.latency.map(micros))
-            .put(Attribute::Method, self.method)
+            .put_some(Attribute::Method, self.method)
             .put_some(Attribute::Result, status.as_deref())
             .put_some(Attribute::Reason, self.reason)
-            .put_some(Attribute::Trace, self.trace)
-            .put_some(Attribute::StreamId, self.stream.map(u64::from));
+            .put_some(Attribute::Trace, self.trace);
     }
 }
 

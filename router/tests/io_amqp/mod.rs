@@ -227,6 +227,6 @@ pub fn member<'v>(map: &'v Value, name: &str) -> &'v Value {
 }
 
 /// A map with these members.
-pub fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
-    Value::Map(members.map(|(name, value)| (name.into(), value)).to_vec())
+pub fn map<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    Value::Map(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }

@@ -87,7 +87,7 @@ struct Failure(Fault, DeliveryState);
 
 impl HttpConnecting {
     pub(in crate::io) fn new(driver: &Rc<Driver>, plan: &HttpPlan, target: Target) -> HttpConnecting {
-        let bridge = Rc::new(Bridge::new(plan, false));
+        let bridge = Rc::new(Bridge::new(driver, plan, false));
         HttpConnecting {
             post: Post::open(driver, |_| {}),
             pool: Pool::new(driver, &bridge, target),
@@ -179,17 +179,20 @@ impl HttpConnecting {
         let line = match self.pool.line().await {
             Ok(line) => line,
             Err(cause) => {
-                let record = Request::new(&self.driver, &self.bridge, String::new(), request.method());
+                let record = Request::new(&self.driver, &self.bridge, None, request.method());
+                record.site(head.properties.group_id);
                 record.ended(Err(FaultKind::Unreachable.because(cause)));
                 self.failed.set();
                 incoming.settle(DeliveryState::Released);
                 return;
             }
         };
-        let record = Request::new(&self.driver, &self.bridge, line.peer.clone(), request.method());
+        let record = Request::new(&self.driver, &self.bridge, Some(Rc::clone(&line.connection)), request.method());
         if let Some(identity) = pseudo(&head.fields, FLOW_ID) {
             record.counterflow(identity);
         }
+        record.came_by(incoming.trace());
+        record.site(head.properties.group_id);
         match self.exchange(&incoming, request, line, &back, &record).await {
             Ok(line) => {
                 record.ended(Ok(()));
@@ -248,7 +251,7 @@ impl HttpConnecting {
                 Some(lost) => Failure(lost.into(), FAILED),
                 None => cause,
             })?;
-        record.answered(response.status());
+        record.answered(&response);
         let (parts, mut body) = response.into_parts();
         if self.event_channel {
             // Nobody wants the answer, but the connection must be free of it.

@@ -20,6 +20,14 @@ pub(in crate::io) enum Encapsulation {
 }
 
 impl Encapsulation {
+    /// `http1` or `http2`, as flow records have it.
+    pub(in crate::io) fn name(self) -> &'static str {
+        match self {
+            Encapsulation::Http1 => "http1",
+            Encapsulation::Http2 => "http2",
+        }
+    }
+
     /// What is spoken in TLS.
     pub(in crate::io) fn alpn(self) -> &'static [&'static str] {
         match self {

@@ -117,6 +117,12 @@ impl Incoming {
         .await
     }
 
+    /// The routers that it has passed, as a flow record names them.
+    pub(super) fn trace(&self) -> String {
+        let trace = self.post.driver.inspect(|router| router.message_trace(self.message).join("|"));
+        if trace.is_empty() { "Local".to_owned() } else { trace }
+    }
+
     /// The verdict.
     pub(super) fn settle(&self, state: DeliveryState) {
         if !self.settled.replace(true) {

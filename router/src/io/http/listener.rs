@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 
+use super::connection::HttpConnection;
 use super::counts::{Fault, FaultKind};
 use super::encapsulation::Encapsulation;
 use super::fields::pseudo;
@@ -25,13 +26,12 @@ use super::outgoing::{Broken, Outgoing, words};
 use super::post::{News, Post, ReplyAddress};
 use super::record::{Bridge, Request};
 use super::sections::Head;
-use super::socket::{ByteStream, HttpSocket, MOST_STREAMS, STREAM_WINDOW, Tasks};
+use super::socket::{HttpSocket, MOST_STREAMS, STREAM_WINDOW, Tasks};
 use super::{Envelope, FLOW_ID, HttpPlan, is_multicast};
 use crate::io::driver::Driver;
 use crate::io::listen::TcpListening;
 use crate::io::signal::Signal;
 use crate::io::status::HttpBridgeStatus;
-use crate::io::stream::Stream;
 use crate::io::tally::ServiceCounts;
 use crate::io::transport::Transport;
 
@@ -67,7 +67,7 @@ impl HttpListening {
         let post = Post::open(driver, move |reachable| wanted.want(reachable));
         driver.core(|router, _| router.produce(post.endpoint, &plan.address));
         HttpListening {
-            bridge: Rc::new(Bridge::new(plan, true)),
+            bridge: Rc::new(Bridge::new(driver, plan, true)),
             port,
             driver: Rc::clone(driver),
             post,
@@ -91,14 +91,15 @@ impl HttpListening {
 
     /// A client that connected.
     pub(in crate::io) fn accepted(self: &Rc<Self>, transport: Transport, peer: SocketAddr) {
-        self.driver.spawn(Rc::clone(self).serve(Stream::new(transport), peer));
+        let socket = HttpSocket::new(transport, peer.to_string(), &self.driver, &self.bridge);
+        self.driver.spawn(Rc::clone(self).serve(socket));
     }
 
-    async fn serve<S: ByteStream>(self: Rc<Self>, stream: S, peer: SocketAddr) {
+    async fn serve(self: Rc<Self>, socket: HttpSocket) {
         let mut closing = self.closing.subscribe();
-        let socket = HttpSocket::new(stream, &self.driver, &self.bridge);
-        let listener = Rc::clone(&self);
-        let service = service_fn(move |request| Rc::clone(&listener).answer(request, peer));
+        let (listener, connection) = (Rc::clone(&self), Rc::clone(&socket.connection));
+        let peer = connection.peer.clone();
+        let service = service_fn(move |request| Rc::clone(&listener).answer(request, Rc::clone(&connection)));
         let close = async move {
             // An error would mean that the listener is gone, which this task holds.
             let _ = closing.wait_for(|closing| *closing).await;
@@ -140,8 +141,12 @@ impl HttpListening {
         }
     }
 
-    async fn answer(self: Rc<Self>, request: HttpRequest<ClientBody>, peer: SocketAddr) -> Result<Answered, Cut> {
-        let record = Request::new(&self.driver, &self.bridge, peer.to_string(), request.method());
+    async fn answer(
+        self: Rc<Self>,
+        request: HttpRequest<ClientBody>,
+        connection: Rc<HttpConnection>,
+    ) -> Result<Answered, Cut> {
+        let record = Request::new(&self.driver, &self.bridge, Some(connection), request.method());
         let answered = if request.method() == Method::CONNECT {
             Ok(refusal(StatusCode::NOT_IMPLEMENTED, "CONNECT is not carried.\n"))
         } else if self.event_channel {
@@ -153,7 +158,7 @@ impl HttpListening {
         };
         match answered {
             Ok(answered) => {
-                record.answered(answered.status());
+                record.answered(&answered);
                 if matches!(answered.body(), Either::Left(_)) {
                     record.ended(Ok(()));
                 }
@@ -208,6 +213,7 @@ impl HttpListening {
             if let Some(identity) = pseudo(&head.fields, FLOW_ID) {
                 record.counterflow(identity);
             }
+            record.site(head.properties.group_id);
             let (mut parts, ()) = response.into_parts();
             if self.bridge.encapsulation == Encapsulation::Http1 {
                 // What the client speaks counts, which hyper knows.

@@ -3,6 +3,7 @@
 //! A request is one message to the service's address, its answer one or more to the reply address. What stands in them
 //! is pure: [`encapsulation`] with `http1`, `http2`, [`sections`] and [`fields`].
 
+mod connection;
 mod connector;
 mod counts;
 mod encapsulation;
@@ -15,6 +16,7 @@ mod outgoing;
 mod pool;
 mod post;
 mod record;
+mod request_book;
 mod sections;
 mod services;
 mod socket;
@@ -32,12 +34,14 @@ use super::listen::BindTarget;
 use super::target::Target;
 use super::tls::Live;
 
+pub(super) use connection::HttpConnection;
 pub(super) use connector::HttpConnecting;
 pub use counts::HttpRequestsStatus;
 pub(super) use encapsulation::Encapsulation;
 pub(super) use http1::aggregate::Aggregation;
 pub(super) use listener::HttpListening;
-pub(super) use record::RequestRecord;
+pub(super) use record::{Bridge, RequestRecord};
+pub(super) use request_book::RequestBook;
 
 /// An `httpListener` or `httpConnector`, checked.
 #[derive(Debug, Clone)]

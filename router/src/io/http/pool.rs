@@ -8,14 +8,15 @@ use http::{Request, Response};
 use hyper::body::Incoming as ServerBody;
 use hyper::client::conn::{TrySendError, http1, http2};
 
+use super::connection::HttpConnection;
 use super::connector::RequestBody;
 use super::encapsulation::Encapsulation;
 use super::outgoing::words;
 use super::record::Bridge;
-use super::socket::{ByteStream, HttpSocket, MOST_STREAMS, STREAM_WINDOW, Tasks};
+use super::socket::{HttpSocket, MOST_STREAMS, STREAM_WINDOW, Tasks};
 use crate::io::driver::Driver;
-use crate::io::stream::Stream;
 use crate::io::target::Target;
+use crate::io::transport::Transport;
 
 /// Connections that wait for the next request.
 const MOST_IDLE: usize = 32;
@@ -33,7 +34,7 @@ pub(super) struct Pool {
 
 struct Idle {
     sender: http1::SendRequest<RequestBody>,
-    peer: String,
+    connection: Rc<HttpConnection>,
     since: Instant,
 }
 
@@ -41,14 +42,14 @@ struct Idle {
 #[derive(Clone)]
 struct Shared {
     sender: http2::SendRequest<RequestBody>,
-    peer: String,
+    connection: Rc<HttpConnection>,
     streams: Rc<Cell<usize>>,
 }
 
 /// A connection for one request.
 pub(super) struct Line {
     kind: Kind,
-    pub(super) peer: String,
+    pub(super) connection: Rc<HttpConnection>,
     /// It carried a request before.
     pub(super) used: bool,
 }
@@ -94,7 +95,7 @@ impl Pool {
     pub(super) async fn connect(&self) -> Result<Line, String> {
         let alpn = self.bridge.encapsulation.alpn().first().map(|name| name.as_bytes());
         let outcome = match self.target.connect(alpn).await {
-            Ok((transport, peer)) => self.shake_hands(Stream::new(transport), peer.to_string()).await,
+            Ok((transport, peer)) => self.shake_hands(transport, peer).await,
             Err(failure) => Err(failure.to_string()),
         };
         *self.bridge.last_error.borrow_mut() = outcome.as_ref().err().cloned();
@@ -108,7 +109,7 @@ impl Pool {
             let mut idle = self.idle.borrow_mut();
             idle.retain(|idle| !idle.is_stale());
             if idle.len() < MOST_IDLE {
-                idle.push(Idle { sender, peer: line.peer, since: Instant::now() });
+                idle.push(Idle { sender, connection: line.connection, since: Instant::now() });
             }
         }
     }
@@ -128,8 +129,8 @@ impl Pool {
         if self.bridge.encapsulation == Encapsulation::Http1 {
             let mut idle = self.idle.borrow_mut();
             idle.retain(|idle| !idle.is_stale());
-            let Idle { sender, peer, .. } = idle.pop()?;
-            return Some(Line { kind: Kind::Http1(sender), peer, used: true });
+            let Idle { sender, connection, .. } = idle.pop()?;
+            return Some(Line { kind: Kind::Http1(sender), connection, used: true });
         }
         let mut shared = self.shared.borrow_mut();
         shared.retain(|shared| !shared.sender.is_closed());
@@ -137,8 +138,9 @@ impl Pool {
         Some(free.line(true))
     }
 
-    async fn shake_hands<S: ByteStream>(&self, stream: S, peer: String) -> Result<Line, String> {
-        let socket = HttpSocket::new(stream, &self.driver, &self.bridge);
+    async fn shake_hands(&self, transport: Transport, peer: String) -> Result<Line, String> {
+        let socket = HttpSocket::new(transport, peer, &self.driver, &self.bridge);
+        let connection = Rc::clone(&socket.connection);
         let name = self.bridge.name.clone();
         let ended = move |ended: hyper::Result<()>| {
             if let Err(error) = ended {
@@ -148,9 +150,9 @@ impl Pool {
         match self.bridge.encapsulation {
             Encapsulation::Http1 => {
                 let handshake = http1::Builder::new().title_case_headers(true).handshake(socket).await;
-                let (sender, connection) = handshake.map_err(|error| words(&error))?;
-                self.driver.spawn(async move { ended(connection.await) });
-                Ok(Line { kind: Kind::Http1(sender), peer, used: false })
+                let (sender, carrying) = handshake.map_err(|error| words(&error))?;
+                self.driver.spawn(async move { ended(carrying.await) });
+                Ok(Line { kind: Kind::Http1(sender), connection, used: false })
             }
             Encapsulation::Http2 => {
                 let tasks = Tasks(Rc::clone(&self.driver));
@@ -159,9 +161,9 @@ impl Pool {
                     .initial_connection_window_size(STREAM_WINDOW * MOST_STREAMS)
                     .handshake(socket)
                     .await;
-                let (sender, connection) = handshake.map_err(|error| words(&error))?;
-                self.driver.spawn(async move { ended(connection.await) });
-                let shared = Shared { sender, peer, streams: Rc::default() };
+                let (sender, carrying) = handshake.map_err(|error| words(&error))?;
+                self.driver.spawn(async move { ended(carrying.await) });
+                let shared = Shared { sender, connection, streams: Rc::default() };
                 let line = shared.line(false);
                 self.shared.borrow_mut().push(shared);
                 Ok(line)
@@ -180,7 +182,11 @@ impl Shared {
     fn line(&self, used: bool) -> Line {
         self.streams.set(self.streams.get() + 1);
         let place = Place(Rc::clone(&self.streams));
-        Line { kind: Kind::Http2 { sender: self.sender.clone(), _place: place }, peer: self.peer.clone(), used }
+        Line {
+            kind: Kind::Http2 { sender: self.sender.clone(), _place: place },
+            connection: Rc::clone(&self.connection),
+            used,
+        }
     }
 }
 

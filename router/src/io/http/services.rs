@@ -17,6 +17,7 @@ impl Driver {
         self.free_http_listener_name(&wanted.plan.name)?;
         let HttpListenerPlan { plan, target, tls, entity } = wanted;
         let port = Rc::new(TcpListening::new(plan.name.clone(), plan.address.clone(), target, tls));
+        self.tell_of_added_in_vain(&plan.address);
         let listener = Rc::new(HttpListening::new(self, &plan, Rc::clone(&port)));
         self.http_listeners.borrow_mut().push(Rc::clone(&listener));
         self.configured.borrow_mut().http_listeners.push(entity);
@@ -59,6 +60,7 @@ impl Driver {
         if self.http_connectors.borrow().iter().any(|connector| connector.bridge.name == plan.name) {
             return Err(ServiceError::Exists { kind: CONNECTOR, name: plan.name });
         }
+        self.tell_of_added_in_vain(&plan.address);
         let connector = Rc::new(HttpConnecting::new(self, &plan, target));
         self.http_connectors.borrow_mut().push(Rc::clone(&connector));
         self.configured.borrow_mut().http_connectors.push(entity);
@@ -77,4 +79,36 @@ impl Driver {
         self.configured.borrow_mut().http_connectors.retain(|entity| entity.name != name);
         Ok(())
     }
+
+    /// Tells, once, which services are in vain under a router of this version.
+    pub(in crate::io) fn tell_of_http_in_vain(&self, version: Option<&str>) {
+        let (listeners, connectors) = (self.http_listeners.borrow(), self.http_connectors.borrow());
+        let bridges = listeners.iter().map(|l| &l.bridge).chain(connectors.iter().map(|c| &c.bridge));
+        let addresses: Vec<&str> = bridges.map(|bridge| bridge.address.as_str()).collect();
+        if let Some(text) = in_vain(version, &addresses).filter(|_| !self.told_of_http.replace(true)) {
+            self.warn(text);
+        }
+    }
+
+    /// The same for one that is added while the router is linked.
+    fn tell_of_added_in_vain(&self, address: &str) {
+        let uplinks = self.uplinks.status();
+        let version = uplinks.iter().find_map(|uplink| uplink.peer.as_ref()?.version.as_deref());
+        if let Some(text) = in_vain(version, &[address]) {
+            self.warn(text);
+        }
+    }
+}
+
+/// What to say of these HTTP services under a router of this version: those of 3.x carry HTTP as TCP alone.
+fn in_vain(version: Option<&str>, addresses: &[&str]) -> Option<String> {
+    let version = version?;
+    let major: u32 = version.split('.').next()?.parse().ok()?;
+    (major >= 3 && !addresses.is_empty()).then(|| {
+        let addresses = addresses.join(", ");
+        format!(
+            "the network's router {version} carries no http and http2 services, so these reach nobody: {addresses}; \
+             use tcp for them, at both ends"
+        )
+    })
 }

@@ -8,8 +8,11 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Executor, Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::connection::HttpConnection;
 use super::record::Bridge;
 use crate::io::driver::Driver;
+use crate::io::stream::Stream;
+use crate::io::transport::Transport;
 
 /// Requests on one HTTP/2 connection: as many as most servers take at once.
 pub(super) const MOST_STREAMS: u32 = 100;
@@ -17,39 +20,34 @@ pub(super) const MOST_STREAMS: u32 = 100;
 /// one that nobody reads holds no other up.
 pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 
-/// A TCP connection, or TLS on one.
-pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + 'static {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ByteStream for S {}
-
 /// One connection of a bridge, counted while it is open. It reads into the thread's scratch space, so that an idle one
 /// owns no buffer of ours.
-pub(super) struct HttpSocket<S> {
-    stream: S,
+pub(super) struct HttpSocket {
+    stream: Stream,
     driver: Rc<Driver>,
-    bridge: Rc<Bridge>,
+    pub(super) connection: Rc<HttpConnection>,
 }
 
-impl<S> HttpSocket<S> {
-    pub(super) fn new(stream: S, driver: &Rc<Driver>, bridge: &Rc<Bridge>) -> HttpSocket<S> {
-        bridge.connections.set(bridge.connections.get() + 1);
-        HttpSocket { stream, driver: Rc::clone(driver), bridge: Rc::clone(bridge) }
+impl HttpSocket {
+    pub(super) fn new(transport: Transport, peer: String, driver: &Rc<Driver>, bridge: &Rc<Bridge>) -> HttpSocket {
+        let connection = HttpConnection::open(driver, bridge, &transport, peer);
+        HttpSocket { stream: Stream::new(transport), driver: Rc::clone(driver), connection }
     }
 
     fn written(&self, n: usize) -> usize {
-        self.bridge.count_out(n);
+        self.connection.count_out(n);
         self.driver.totals.count_out(n);
         n
     }
 }
 
-impl<S> Drop for HttpSocket<S> {
+impl Drop for HttpSocket {
     fn drop(&mut self) {
-        self.bridge.connections.set(self.bridge.connections.get().saturating_sub(1));
+        self.connection.close(&self.driver);
     }
 }
 
-impl<S: ByteStream> Read for HttpSocket<S> {
+impl Read for HttpSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -64,13 +62,13 @@ impl<S: ByteStream> Read for HttpSocket<S> {
             read.map_ok(|()| buffer.filled().len())
         });
         let n = ready!(read)?;
-        self.bridge.count_in(n);
+        self.connection.count_in(n);
         self.driver.totals.count_in(n);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: ByteStream> Write for HttpSocket<S> {
+impl Write for HttpSocket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let n = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         Poll::Ready(Ok(self.written(n)))

@@ -3,7 +3,7 @@
 use moorline_definition::router_config::Entity;
 
 use super::Node;
-use crate::io::plan::{connector_plan, listener_plan};
+use crate::io::plan::{connector_plan, http_connector_plan, http_listener_plan, listener_plan};
 use crate::io::problem::ServiceError;
 use crate::management::types;
 use crate::management::{Change, EntityType, Kind, Record, Response, Source, Status};
@@ -35,6 +35,18 @@ impl Node {
                 self.driver.add_connector(plan).map_err(refused)?;
                 (Kind::TcpConnector, bridge.name)
             }
+            Entity::HttpListener(bridge) => {
+                let plan =
+                    http_listener_plan(&bridge, &self.driver.profiles).map_err(ServiceError::from).map_err(refused)?;
+                self.driver.add_free_http_listener(plan).await.map_err(refused)?;
+                (Kind::HttpListener, bridge.name)
+            }
+            Entity::HttpConnector(bridge) => {
+                let plan =
+                    http_connector_plan(&bridge, &self.driver.profiles).map_err(ServiceError::from).map_err(refused)?;
+                self.driver.add_http_connector(plan).map_err(refused)?;
+                (Kind::HttpConnector, bridge.name)
+            }
             Entity::Listener(listener) => {
                 self.driver.add_listener_entity(&listener).await.map_err(refused)?;
                 (Kind::Listener, listener.name)
@@ -65,6 +77,8 @@ impl Node {
         match kind {
             Kind::TcpListener => self.driver.remove_listener(name).map_err(refused)?,
             Kind::TcpConnector => self.driver.remove_connector(name).map_err(refused)?,
+            Kind::HttpListener => self.driver.remove_http_listener(name).map_err(refused)?,
+            Kind::HttpConnector => self.driver.remove_http_connector(name).map_err(refused)?,
             Kind::Listener => self.driver.remove_listener_entity(name).map_err(refused)?,
             Kind::SslProfile => self.driver.remove_ssl_profile(name).map_err(refused)?,
             other => return Err(not_served("DELETE", EntityType::of(other).name)),

@@ -7,10 +7,11 @@ use moorline_definition::router_config::RouterMode;
 
 use crate::core::{ConnRole, ConnectionFacts, FlowId};
 use crate::io::driver::{ConnectionEntry, Driver, FlowEntry, Owner, Service};
+use crate::io::http::{Encapsulation, HttpConnection};
 use crate::io::process;
 use crate::io::start::LogControl;
 use crate::io::status::UplinkState;
-use crate::management::types::{address, amqp, connection, link, log, management, policy, router, tcp};
+use crate::management::types::{address, amqp, connection, http, link, log, management, policy, router, tcp};
 use crate::management::{Kind, LogLine, Record, Source};
 
 /// The entities of one moment.
@@ -33,6 +34,10 @@ impl<'d> Facts<'d> {
         let driver = self.driver;
         let memory = process::memory();
         let (flows, connections) = (driver.flows.borrow().len(), driver.connections.borrow());
+        let web = driver.http_connections.borrow();
+        let speak = |encapsulation| {
+            web.values().filter(|connection| connection.bridge.encapsulation == encapsulation).count() as u64
+        };
         let clients = connections.values().filter(|entry| matches!(entry.owner, Owner::Client(_))).count();
         let (tally, passages, addresses, links) =
             driver.inspect(|router| (router.tally(), router.passages(), router.address_count(), router.link_count()));
@@ -41,7 +46,7 @@ impl<'d> Facts<'d> {
             links: links as u64,
             // An edge knows no other routers, and a hub there are none.
             nodes: 0,
-            connections: (flows + connections.len()) as u64,
+            connections: (flows + web.len() + connections.len()) as u64,
             presettled: tally.presettled,
             accepted: tally.accepted,
             rejected: tally.rejected,
@@ -53,7 +58,12 @@ impl<'d> Facts<'d> {
             uptime_seconds: self.seconds_since(driver.started),
             memory: memory.address_space,
             resident: memory.resident,
-            services: router::Services { tcp: flows as u64, amqp: clients as u64, ..router::Services::default() },
+            services: router::Services {
+                tcp: flows as u64,
+                amqp: clients as u64,
+                http1: speak(Encapsulation::Http1),
+                http2: speak(Encapsulation::Http2),
+            },
         }
     }
 
@@ -123,6 +133,16 @@ impl<'d> Facts<'d> {
         config.tcp_connectors.iter().filter_map(record).collect()
     }
 
+    fn http_listeners(&self) -> Vec<Record> {
+        let config = self.driver.configured.borrow();
+        let listeners = self.driver.http_listeners.borrow();
+        let record = |entity: &moorline_definition::router_config::HttpBridge| {
+            let listening = listeners.iter().find(|listening| listening.bridge.name == entity.name)?;
+            Some(http::listener(entity, listening.port.is_open()))
+        };
+        config.http_listeners.iter().filter_map(record).collect()
+    }
+
     fn connections(&self) -> Vec<Record> {
         let connections = self.driver.connections.borrow();
         let amqp = connections.iter().filter_map(|(id, entry)| {
@@ -131,7 +151,9 @@ impl<'d> Facts<'d> {
         });
         let flows = self.driver.flows.borrow();
         let tcp = flows.iter().filter_map(|(id, entry)| Some((entry.number, self.tcp_connection(id, entry)?.0)));
-        let mut all: Vec<(u64, Record)> = amqp.chain(tcp).collect();
+        let web = self.driver.http_connections.borrow();
+        let http = web.values().map(|connection| (connection.number, self.http_connection(connection)));
+        let mut all: Vec<(u64, Record)> = amqp.chain(tcp).chain(http).collect();
         all.sort_by_key(|(number, _)| *number);
         all.into_iter().map(|(_, record)| record).collect()
     }
@@ -195,6 +217,28 @@ impl<'d> Facts<'d> {
                 uptime_seconds,
             });
             Some((as_connection, as_flow))
+        })
+    }
+
+    fn http_connection(&self, facts: &HttpConnection) -> Record {
+        let bridge = &facts.bridge;
+        let (protocol, container) = match (bridge.encapsulation, bridge.listener) {
+            (Encapsulation::Http1, _) => ("http/1.x", "HTTP/1.x Adaptor"),
+            (Encapsulation::Http2, true) => ("http2", "HttpAdaptor"),
+            (Encapsulation::Http2, false) => ("http2", "httpAdaptor"),
+        };
+        connection::connection(connection::Connection {
+            id: facts.number,
+            host: if bridge.listener { facts.peer.clone() } else { format!("{}:{}", bridge.host, bridge.port) },
+            role: "normal",
+            protocol,
+            incoming: bridge.listener,
+            container: container.to_owned(),
+            tls: facts.tls.clone(),
+            opened: true,
+            active: true,
+            uptime_seconds: self.seconds_since(facts.began),
+            ..connection::Connection::default()
         })
     }
 
@@ -264,10 +308,10 @@ impl Source for Facts<'_> {
                 let incoming = connections.values().filter(|entry| !matches!(entry.owner, Owner::Uplink(_))).count();
                 vec![policy::policy(self.driver.accepted.get(), incoming as u64)]
             }
-            Kind::HttpListener
-            | Kind::HttpConnector
-            | Kind::HttpRequestInfo
-            | Kind::LogStats
+            Kind::HttpListener => self.http_listeners(),
+            Kind::HttpConnector => config.http_connectors.iter().map(http::connector).collect(),
+            Kind::HttpRequestInfo => self.driver.http_requests.borrow().rows().map(http::request_info).collect(),
+            Kind::LogStats
             | Kind::ConfigAutoLink
             | Kind::Allocator
             | Kind::Vhost

@@ -1,5 +1,8 @@
-//! `httpListener` and `httpConnector`.
+//! `httpListener`, `httpConnector` and their requests.
 
+use std::collections::BTreeMap;
+
+use moorline_amqp::Value;
 use moorline_definition::router_config::HttpBridge;
 
 use super::{configuration, operational, placed};
@@ -76,4 +79,47 @@ pub fn listener(entity: &HttpBridge, up: bool) -> Record {
 /// The `httpConnector` entity.
 pub fn connector(entity: &HttpBridge) -> Record {
     placed(Record::configured(&CONNECTOR, &entity.attributes()))
+}
+
+/// Requests between this router and one host for one service.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct RequestInfo {
+    pub address: String,
+    /// Of the client, or the server as configured.
+    pub host: String,
+    /// The other end's, when it told.
+    pub site: Option<String>,
+    /// Clients connected to us.
+    pub incoming: bool,
+    pub requests: u64,
+    /// Octets of bodies from sockets.
+    pub bytes_in: u64,
+    /// Octets of bodies to sockets.
+    pub bytes_out: u64,
+    /// The longest request, milliseconds.
+    pub most_millis: u64,
+    /// Requests by method and status, such as `GET:200`.
+    pub details: BTreeMap<String, u64>,
+}
+
+/// The `httpRequestInfo` entity.
+pub fn request_info(info: &RequestInfo) -> Record {
+    // Uints, as the network expects; what does not fit stands still at the greatest.
+    let uint = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let int = |n: &u64| i32::try_from(*n).unwrap_or(i32::MAX);
+    let site = info.site.as_ref().map(|site| format!("@{site}")).unwrap_or_default();
+    let key = format!("{}_{}_{}{site}", if info.incoming { "i" } else { "o" }, info.host, info.address);
+    let details = info.details.iter().map(|(result, requests)| (result.as_str().into(), int(requests).into()));
+    Record::new(&REQUEST_INFO)
+        .called(key.as_str(), key.as_str())
+        .set("address", info.address.as_str())
+        .set("host", info.host.as_str())
+        .set("site", info.site.as_deref())
+        .set("direction", if info.incoming { "in" } else { "out" })
+        .set("requests", uint(info.requests))
+        .set("bytesIn", uint(info.bytes_in))
+        .set("bytesOut", uint(info.bytes_out))
+        .set("maxLatency", uint(info.most_millis))
+        .set("details", Value::Map(details.collect()))
 }
