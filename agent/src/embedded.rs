@@ -39,6 +39,10 @@ pub(crate) struct RouterArguments {
     #[arg(long, value_name = "PATH")]
     status_socket: Option<PathBuf>,
 
+    /// A socket for AMQP management by this user and root: services are added and removed while the router runs
+    #[arg(long, value_name = "PATH")]
+    management_socket: Option<PathBuf>,
+
     /// End when the process that started this one ends
     #[arg(long, hide = true)]
     end_with_parent: bool,
@@ -77,6 +81,7 @@ pub(crate) fn run(
             site,
             host_name: Some(host::name()),
             status_socket: arguments.status_socket.clone(),
+            management_socket: arguments.management_socket.clone(),
             log: logging::control(),
             ..StartOptions::default()
         };

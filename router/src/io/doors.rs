@@ -7,16 +7,18 @@ use moorline_definition::router_config::{Listener, SslProfile};
 use tokio::task::JoinHandle;
 
 use super::driver::Driver;
-use super::listen::{AmqpListenPlan, open, serve_amqp};
-use super::plan::{DoorPlan, OpenDoor, Speaks, door_plan, unserved, warnings};
+use super::listen::{AmqpListenPlan, open, serve_amqp, serve_local_amqp};
+use super::local::SocketFile;
+use super::plan::{DoorPlan, OpenDoor, Speaks, door_plan, local_clients, unserved, warnings};
 use super::problem::{ServiceError, StartProblem};
-use super::web::{self, Ports, Serves, SocketFile, Web, WebPlan};
+use super::web::{self, Ports, Serves, Web, WebPlan};
 
 /// Kinds, as the configuration names them.
 const LISTENER: &str = "listener";
 const SSL_PROFILE: &str = "sslProfile";
-/// The status socket, in logs.
-const STATUS: &str = "status";
+/// The sockets in the file system; listeners have no such names.
+const STATUS: &str = "socket/status";
+const MANAGEMENT: &str = "socket/management";
 
 /// A port that is open.
 #[derive(Debug)]
@@ -47,9 +49,14 @@ impl Driver {
     pub(super) fn open_status_socket(self: &Rc<Self>, socket: SocketFile) -> io::Result<()> {
         let serves = Serves { health: true, metrics: true, status: true };
         let door = self.serve_web(STATUS, Ports::Local(socket), serves)?;
-        // No listener has an empty name.
-        self.doors.borrow_mut().insert(String::new(), door);
+        self.doors.borrow_mut().insert(STATUS.to_owned(), door);
         Ok(())
+    }
+
+    /// Serves AMQP clients of this host's user.
+    pub(super) fn open_management_socket(self: &Rc<Self>, socket: SocketFile) {
+        let task = self.spawn(serve_local_amqp(Rc::clone(self), socket, local_clients()));
+        self.doors.borrow_mut().insert(MANAGEMENT.to_owned(), Door::Amqp(task));
     }
 
     fn serve_web(&self, name: &str, ports: Ports, serves: Serves) -> io::Result<Door> {

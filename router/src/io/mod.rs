@@ -15,6 +15,7 @@ mod flow;
 mod handle;
 mod http;
 mod listen;
+mod local;
 mod management;
 mod plan;
 mod problem;

@@ -33,6 +33,8 @@ pub struct StartOptions {
     /// A socket in the file system for `/healthz`, `/readyz`, `/metrics` and `/status` over HTTP; only this user and root
     /// are answered.
     pub status_socket: Option<PathBuf>,
+    /// A socket in the file system for AMQP clients of this user and root, such as those of management.
+    pub management_socket: Option<PathBuf>,
     /// The log of the program, as management shows and sets it; none: it does neither.
     pub log: Option<Arc<dyn LogControl>>,
 }
@@ -57,6 +59,7 @@ impl Default for StartOptions {
             host_name: None,
             certificate_check: Duration::from_secs(10),
             status_socket: None,
+            management_socket: None,
             log: None,
         }
     }

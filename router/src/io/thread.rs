@@ -137,6 +137,9 @@ impl RouterThread {
         if let Some(socket) = plan.status_socket {
             driver.open_status_socket(socket)?;
         }
+        if let Some(socket) = plan.management_socket {
+            driver.open_management_socket(socket);
+        }
         driver.spawn(management::serve(Rc::clone(&driver), log));
         if !plan.uplinks.is_empty() {
             driver.spawn(uplink::run(Rc::clone(&driver), plan.uplinks));

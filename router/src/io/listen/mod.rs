@@ -8,7 +8,7 @@ mod secure;
 mod tcp;
 
 pub(super) use accept::Sockets;
-pub(super) use amqp::{AmqpListenPlan, serve as serve_amqp};
+pub(super) use amqp::{AmqpListenPlan, serve as serve_amqp, serve_local as serve_local_amqp};
 pub use bind::BindError;
 pub(super) use bind::{BindTarget, open, probe};
 pub use owner::PortOwner;

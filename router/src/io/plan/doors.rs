@@ -131,13 +131,24 @@ pub(in crate::io) fn door_plan(listener: &Listener, profiles: &Profiles) -> Resu
         }),
         false => Speaks::Amqp(ConnectionSpec {
             role: if listener.role == Role::Edge { ConnRole::Edge } else { ConnRole::Client },
-            label: String::new(),
-            hostname: None,
             max_frame_size: listener.max_frame_size.unwrap_or(DEFAULT_MAX_FRAME_SIZE),
             max_session_frames: listener.max_session_frames.unwrap_or(DEFAULT_MAX_SESSION_FRAMES),
             idle_timeout: idle_timeout(listener.idle_timeout_seconds),
-            external: false,
+            ..local_clients()
         }),
     };
     Ok(DoorPlan { name: listener.name.clone(), target, tls, speaks })
+}
+
+/// Clients of this host, with nothing configured.
+pub(in crate::io) fn local_clients() -> ConnectionSpec {
+    ConnectionSpec {
+        role: ConnRole::Client,
+        label: String::new(),
+        hostname: None,
+        max_frame_size: DEFAULT_MAX_FRAME_SIZE,
+        max_session_frames: DEFAULT_MAX_SESSION_FRAMES,
+        idle_timeout: idle_timeout(None),
+        external: false,
+    }
 }

@@ -14,17 +14,17 @@ use moorline_definition::router_config::{RouterConfig, RouterMode, TcpBridge};
 use rustls::ServerConfig;
 
 pub(super) use bridges::{connector_plan, http_connector_plan, http_listener_plan, listener_plan};
-pub(super) use doors::{DoorPlan, OpenDoor, Speaks, door_plan, unserved, warnings};
+pub(super) use doors::{DoorPlan, OpenDoor, Speaks, door_plan, local_clients, unserved, warnings};
 
 use super::http::{HttpConnectorPlan, HttpListenerPlan};
 use super::listen::{BindError, BindTarget, open};
+use super::local::SocketFile;
 use super::problem::StartProblem;
 use super::start::StartOptions;
 use super::target::Target;
 use super::tls::{Live, Profiles};
 use super::uplink::UplinkPlan;
 use super::vanflow::moment;
-use super::web::SocketFile;
 use crate::core::{ConnectorSpec, ListenerSpec, Mode, Settings};
 use crate::vanflow::RouterFacts;
 
@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) doors: Vec<OpenDoor>,
     /// Where the state can be read by its owner.
     pub(super) status_socket: Option<SocketFile>,
+    /// Where the router can be managed by its owner.
+    pub(super) management_socket: Option<SocketFile>,
     pub(super) listeners: Vec<ListenerPlan>,
     pub(super) connectors: Vec<ConnectorPlan>,
     pub(super) http_listeners: Vec<HttpListenerPlan>,
@@ -92,6 +94,7 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
     }
     let doors = check.open_doors(doors);
     let status_socket = options.status_socket.as_deref().and_then(|path| check.open_socket(path));
+    let management_socket = options.management_socket.as_deref().and_then(|path| check.open_socket(path));
     if config.router.id.is_empty() {
         check.problems.push(StartProblem::NoId);
     }
@@ -116,6 +119,7 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         uplinks,
         doors,
         status_socket,
+        management_socket,
         listeners,
         connectors,
         http_listeners,

@@ -2,7 +2,6 @@
 //! snapshot of the router's state.
 
 mod answer;
-mod local;
 mod stream;
 
 use std::convert::Infallible;
@@ -23,11 +22,11 @@ use tokio::time::timeout;
 
 use super::handle::Command;
 use super::listen::{SETUP_LIMIT, Sockets, secure};
+use super::local::{self, SocketFile};
 use super::stream::Stream;
 use super::tls::Live;
 use answer::Answers;
 pub(super) use answer::Serves;
-pub(super) use local::SocketFile;
 use stream::HyperStream;
 
 /// Connections at once; more wait in the backlog.

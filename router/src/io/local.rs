@@ -2,13 +2,16 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::time::sleep;
+
+use super::transport::Transport;
 
 /// Wait after an error that the next accept would meet again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -34,12 +37,12 @@ impl SocketFile {
         Ok(SocketFile { listener, path: path.to_owned(), file: (found.dev(), found.ino()) })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::io) fn path(&self) -> &Path {
         &self.path
     }
 
     /// For the runtime of this thread.
-    pub(super) fn listener(&self) -> io::Result<UnixListener> {
+    pub(in crate::io) fn listener(&self) -> io::Result<UnixListener> {
         UnixListener::from_std(self.listener.try_clone()?)
     }
 }
@@ -69,8 +72,15 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A client's stream as connections take it. The system reads and writes a stream socket in one way whatever its family;
+/// what is TCP's alone (delay, addresses) is not asked of this one.
+pub(super) fn transport(stream: UnixStream) -> io::Result<Transport> {
+    let stream = std::net::TcpStream::from(OwnedFd::from(stream.into_std()?));
+    Ok(Transport::plain(TcpStream::from_std(stream)?))
+}
+
 /// The next client that may ask.
-pub(super) async fn accept(listener: &UnixListener) -> UnixStream {
+pub(in crate::io) async fn accept(listener: &UnixListener) -> UnixStream {
     // This process's own files are its user's.
     let owner = fs::metadata("/proc/self").map(|found| found.uid()).ok();
     loop {
@@ -80,7 +90,7 @@ pub(super) async fn accept(listener: &UnixListener) -> UnixStream {
                 if user == Some(ROOT) || (user.is_some() && user == owner) {
                     return stream;
                 }
-                tracing::warn!(user, "refused a user of this host who asked for the router's state");
+                tracing::warn!(user, "refused another user of this host at the router's own socket");
             }
             Err(error) => {
                 tracing::debug!(%error, "accept failed");
