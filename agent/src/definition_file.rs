@@ -99,6 +99,11 @@ impl DefinitionFile {
         self.checked.definition.as_ref()
     }
 
+    /// The file's text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Shows all problems on stderr, in the style of a compiler.
     pub(crate) fn show(&self) {
         match &self.unread {

@@ -19,17 +19,33 @@ pub(crate) fn runtime() -> PathBuf {
 
 /// For a hub's authority: `$XDG_STATE_HOME/moorline/hub`, for root without one `/var/lib/moorline/hub`.
 pub(crate) fn hub_state() -> Result<PathBuf, Failure> {
+    Ok(state("name a directory with --state-dir DIR")?.join("hub"))
+}
+
+/// For gateways that are installed: `$XDG_STATE_HOME/moorline/gateways`, for root without one
+/// `/var/lib/moorline/gateways`.
+pub(crate) fn gateways() -> Result<PathBuf, Failure> {
+    Ok(state("set one of them")?.join("gateways"))
+}
+
+/// For the settings of the user's programs: `$XDG_CONFIG_HOME`, else `~/.config`.
+pub(crate) fn config() -> Result<PathBuf, Failure> {
+    let home = || absolute("HOME").map(|home| home.join(".config"));
+    absolute("XDG_CONFIG_HOME")
+        .or_else(home)
+        .ok_or_else(|| Failure::Input(anyhow!("neither XDG_CONFIG_HOME nor HOME is set: set one of them")))
+}
+
+fn state(remedy: &str) -> Result<PathBuf, Failure> {
     if let Some(dir) = absolute("XDG_STATE_HOME") {
-        return Ok(dir.join("moorline/hub"));
+        return Ok(dir.join("moorline"));
     }
     if Uid::effective().is_root() {
-        return Ok(PathBuf::from("/var/lib/moorline/hub"));
+        return Ok(PathBuf::from("/var/lib/moorline"));
     }
     match absolute("HOME") {
-        Some(home) => Ok(home.join(".local/state/moorline/hub")),
-        None => Err(Failure::Input(anyhow!(
-            "neither XDG_STATE_HOME nor HOME is set: name a directory with --state-dir DIR"
-        ))),
+        Some(home) => Ok(home.join(".local/state/moorline")),
+        None => Err(Failure::Input(anyhow!("neither XDG_STATE_HOME nor HOME is set: {remedy}"))),
     }
 }
 

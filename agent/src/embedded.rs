@@ -17,6 +17,7 @@ use crate::host;
 use crate::logging;
 use crate::output::{self, say};
 use crate::signals::{Signals, Wish};
+use crate::supervised::Supervised;
 
 /// Tells a person what the router does.
 pub(crate) trait Narrator {
@@ -74,6 +75,7 @@ pub(crate) fn run(
         .or_runtime()?;
     runtime.block_on(async {
         // Before the router, so that no signal finds the default action once it runs.
+        let manager = Supervised::of_process()?;
         let mut signals = Signals::catch().context("signals cannot be caught").or_runtime()?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let options = StartOptions {
@@ -89,7 +91,12 @@ pub(crate) fn run(
         let mut events = router.events();
         let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;
         narrator.started(&status);
-        let signal = serve(&router, &mut events, &mut signals, narrator).await?;
+        manager.ready();
+        let signal = tokio::select! {
+            signal = serve(&router, &mut events, &mut signals, narrator, &manager) => signal?,
+            never = manager.watch(&router) => match never {},
+        };
+        manager.stopping();
         finish(&router, &mut events, &mut signals, narrator, arguments.drain(), signal).await
     })
 }
@@ -100,6 +107,7 @@ async fn serve(
     events: &mut Receiver<Event>,
     signals: &mut Signals,
     narrator: &mut impl Narrator,
+    manager: &Supervised,
 ) -> Result<&'static str, Failure> {
     loop {
         tokio::select! {
@@ -109,7 +117,12 @@ async fn serve(
                 Wish::Renew => drop(router.renew_certificates().await),
             },
             ending = router.ended() => return Err(ended(ending)),
-            event = events.recv() => tell(narrator, event),
+            event = events.recv() => {
+                if let Ok(event) = &event {
+                    manager.happened(event);
+                }
+                tell(narrator, event);
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Input(anyhow::Error),
     /// What the user gave is good, and it did not work: exit code 1.
     Runtime(anyhow::Error),
+    /// The gateway runs, and is not linked to the network: exit code 4.
+    NotLinked(anyhow::Error),
     /// As [`Failure::Input`], and everything was said already.
     InputShown,
 }
@@ -21,6 +23,7 @@ impl Failure {
         self.show();
         match self {
             Self::Runtime(_) => ExitCode::from(1),
+            Self::NotLinked(_) => ExitCode::from(4),
             Self::Input(_) | Self::InputShown => ExitCode::from(2),
         }
     }
@@ -28,7 +31,7 @@ impl Failure {
     /// Says it on stderr.
     pub(crate) fn show(&self) {
         match self {
-            Self::Input(error) | Self::Runtime(error) => output::error(&words(error)),
+            Self::Input(error) | Self::Runtime(error) | Self::NotLinked(error) => output::error(&words(error)),
             Self::InputShown => {}
         }
     }

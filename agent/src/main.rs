@@ -12,11 +12,14 @@ mod failure;
 mod gateway;
 mod host;
 mod hub;
+mod installation;
 mod lock;
 mod logging;
+mod management;
 mod output;
 mod router;
 mod signals;
+mod supervised;
 mod token;
 mod token_file;
 

@@ -1,8 +1,13 @@
 //! `moorline gateway`: definitions, and the routers that they ask for.
 
+mod apply;
 mod check;
+pub(crate) mod configuration;
+mod install;
 mod narrator;
-mod proxy;
+mod plan;
+pub(crate) mod proxy;
+mod remove;
 mod run;
 mod run_directory;
 
@@ -11,7 +16,7 @@ use clap::Subcommand;
 use crate::cli::closing;
 use crate::failure::Failure;
 
-/// Check a gateway definition, or run it
+/// Check a gateway definition, run it, or install it
 ///
 /// A gateway is one definition applied on one host: bindings make servers near this host available on the network,
 /// forwards make services of the network available on local ports.
@@ -19,16 +24,23 @@ use crate::failure::Failure;
 #[command(after_long_help = closing!(
     "moorline gateway check gateway.yaml",
     "moorline gateway run gateway.yaml --token token.yaml",
+    "moorline gateway apply gateway.yaml --token token.yaml",
 ))]
 pub(crate) enum Command {
+    Apply(apply::Arguments),
     Check(check::Arguments),
+    Plan(plan::Arguments),
+    Remove(remove::Arguments),
     Run(run::Arguments),
 }
 
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Apply(arguments) => arguments.run(),
             Self::Check(arguments) => arguments.run(),
+            Self::Plan(arguments) => arguments.run(),
+            Self::Remove(arguments) => arguments.run(),
             Self::Run(arguments) => arguments.run(),
         }
     }

@@ -13,7 +13,7 @@ const PROFILE: &str = "proxy";
 
 /// Which proxy, and who we are to it.
 #[derive(Debug, Args)]
-pub(super) struct ProxyArguments {
+pub(crate) struct ProxyArguments {
     /// Link to the network through an HTTP proxy: http://HOST:PORT or http://USER@HOST:PORT
     ///
     /// The proxy opens a tunnel with CONNECT and sees nothing of what is in it. The variables of the environment that
@@ -35,7 +35,7 @@ struct Proxy {
 
 impl ProxyArguments {
     /// Puts the proxy before the uplink.
-    pub(super) fn apply(&self, config: &mut RouterConfig) -> Result<(), Failure> {
+    pub(crate) fn apply(&self, config: &mut RouterConfig) -> Result<(), Failure> {
         let Some(proxy) = &self.proxy else { return Ok(()) };
         let password = match &self.proxy_password_file {
             None => None,

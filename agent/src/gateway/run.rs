@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use clap::Args;
-use moorline_bundle::LinkToken;
 use moorline_definition::Definition;
-use moorline_definition::router_config::{
-    CERTIFICATES_FOLDER, GatewayOptions, RouterConfig, UPLINK_PROFILE, Uplink, from_definition,
-};
+use moorline_definition::router_config::{CERTIFICATES_FOLDER, RouterConfig, UPLINK_PROFILE};
 
+use super::configuration::{self, Identity};
 use super::narrator::GatewayNarrator;
 use super::proxy::ProxyArguments;
 use super::run_directory::RunDirectory;
@@ -50,7 +47,7 @@ pub(crate) struct Arguments {
     /// The router's id is skupper-gateway-NAME, which no other router of the network may have
     ///
     /// [default: the host's name and the gateway's]
-    #[arg(long, value_name = "NAME", value_parser = parse_suffix)]
+    #[arg(long, value_name = "NAME", value_parser = configuration::parse_suffix)]
     router_id_suffix: Option<String>,
 
     #[command(flatten)]
@@ -86,36 +83,15 @@ impl Arguments {
             Some(_) => directory.lasting_site_id()?,
             None => host::new_id(),
         };
-        // Consoles make a site of three such parts, and call it as the second says.
-        let site = host::site(|| format!("gateway_{}_{site_id}", definition.name.as_str().replace('_', "-")));
-        let config = self.router_config(definition, &token, &directory, site_id)?;
+        let site = host::site(|| configuration::site(definition.name.as_str(), &site_id));
+        let identity = Identity { router_id_suffix: self.router_id_suffix.as_deref(), site_id: &site_id };
+        let mut config = configuration::router_config(definition, &token.edge, &identity, directory.path())?;
+        self.proxy.apply(&mut config)?;
         directory.write(&config, &token.credentials)?;
 
         let served = as_served(config, definition, &file)?;
         let mut narrator = GatewayNarrator::new(definition.name.as_str(), &served);
         embedded::run(&served, site, &mut narrator, &self.router)
-    }
-
-    /// What either router would run.
-    fn router_config(
-        &self,
-        definition: &Definition,
-        token: &LinkToken,
-        directory: &RunDirectory,
-        site_id: String,
-    ) -> Result<RouterConfig, Failure> {
-        let uplink = Uplink { host: token.edge.host().to_owned(), port: token.edge.port().to_string() };
-        let default_suffix = || format!("{}-{}", host::name(), definition.name);
-        let options = GatewayOptions {
-            hostname: self.router_id_suffix.clone().unwrap_or_else(default_suffix),
-            site_id,
-            version: host::SKUPPER_VERSION.to_owned(),
-            platform: "kubernetes".to_owned(),
-            config_dir: text(directory.path())?,
-        };
-        let mut config = from_definition(definition, &uplink, &options);
-        self.proxy.apply(&mut config)?;
-        Ok(config)
     }
 }
 
@@ -132,7 +108,7 @@ fn as_served(
     }
     // Services' certificates are read where they are: a copy would be one more secret, and would miss a renewal.
     let from = format!("/{CERTIFICATES_FOLDER}/");
-    let to = text(&file.credentials_dir)?;
+    let to = configuration::text(&file.credentials_dir)?;
     for profile in config.ssl_profiles.iter_mut().filter(|profile| profile.name != UPLINK_PROFILE) {
         for path in [&mut profile.ca_cert_file, &mut profile.cert_file, &mut profile.private_key_file] {
             let rest = path.as_deref().and_then(|path| path.rsplit_once(&from)).map(|(_, rest)| rest.to_owned());
@@ -142,20 +118,4 @@ fn as_served(
         }
     }
     Ok(config)
-}
-
-/// The configuration is text, so its paths must be.
-fn text(path: &std::path::Path) -> Result<String, Failure> {
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        Failure::Input(anyhow!("{}: the path is not UTF-8, and the router's configuration must be", path.display()))
-    })
-}
-
-fn parse_suffix(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if (1..=200).contains(&text.len()) && text.chars().all(plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("it must have 1 to 200 letters, digits, '.', '_' and '-'".to_owned())
-    }
 }

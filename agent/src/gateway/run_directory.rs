@@ -7,6 +7,7 @@ use anyhow::Context;
 use moorline_bundle::{Credentials, files};
 use moorline_definition::router_config::{CERTIFICATES_FOLDER, RouterConfig, UPLINK_PROFILE};
 
+use super::configuration;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::lock::Lock;
@@ -50,11 +51,7 @@ impl RunDirectory {
         let path = self.path.join(SITE_ID_FILE);
         if path.exists() {
             let bytes = files::read_bounded(&path, LARGEST_SITE_ID).or_runtime()?;
-            let id = String::from_utf8_lossy(&bytes).trim().to_owned();
-            let id = uuid::Uuid::parse_str(&id)
-                .with_context(|| format!("{} holds no UUID; remove it to get a new one", path.display()))
-                .or_runtime()?;
-            return Ok(id.to_string());
+            return configuration::site_id(&path, &bytes);
         }
         let id = host::new_id();
         files::write_secret(&path, format!("{id}\n").as_bytes()).or_runtime()?;

@@ -1,5 +1,7 @@
 //! One entity of any kind: from its attributes, into a configuration.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::attributes::Attributes;
@@ -66,6 +68,22 @@ impl Entity {
             "httpConnector" => Entity::HttpConnector(http_bridge(1, attributes)),
             "httpListener" => Entity::HttpListener(http_bridge(0, attributes)),
             _ => Entity::Log(log(attributes)),
+        }
+    }
+
+    /// Its attributes as a file has them, by name; what is not set is left out.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, Value> {
+        match self {
+            Entity::SslProfile(e) => e.attributes(),
+            Entity::ProxyProfile(e) => e.attributes(),
+            Entity::Connector(e) => e.attributes(),
+            Entity::Listener(e) => e.attributes(),
+            Entity::Address(e) => e.attributes(),
+            Entity::TcpConnector(e) | Entity::TcpListener(e) => e.attributes(),
+            Entity::HttpConnector(e) | Entity::HttpListener(e) => e.attributes(),
+            Entity::Log(e) => e.attributes(),
+            Entity::Unknown(e) => e.attributes.clone().into_iter().collect(),
         }
     }
 

@@ -1,0 +1,113 @@
+//! `moorline gateway remove`: takes away what `apply` made, and nothing else.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use clap::Args;
+use moorline_systemd::logind::{self, User};
+use moorline_systemd::unit::UnitName;
+use moorline_systemd::{Manager, Scope};
+
+use super::install::block_on;
+use crate::cli::closing;
+use crate::failure::{Blame, Failure};
+use crate::installation::home::Home;
+use crate::installation::record::Record;
+use crate::lock::Lock;
+use crate::output::{self, say};
+
+const STOP_LIMIT: Duration = Duration::from_secs(90);
+
+/// Stop an installed gateway and take away all that was made for it
+///
+/// Open connections may finish first, as long as the gateway was installed to let them. What cannot be taken away is
+/// said, and the rest goes all the same. A gateway that is not there is no error.
+#[derive(Debug, Args)]
+#[command(after_long_help = closing!("moorline gateway remove database"))]
+pub(crate) struct Arguments {
+    /// The gateway's name, as its definition has it
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        block_on(self.remove())
+    }
+
+    async fn remove(&self) -> Result<(), Failure> {
+        let name = &self.name;
+        // What is no name of a unit is no name of a directory either.
+        UnitName::service(name).or_input()?;
+        let _lock = Lock::take(&Home::lock()?, "another change of a gateway")?;
+        let home = Home::of(name)?;
+        let Some(record) = Record::read(&home)? else {
+            say(format_args!("gateway {name:?} is not installed: nothing to do"));
+            return Ok(());
+        };
+        let mut left = Vec::new();
+        stop(&record, &mut left).await?;
+        if left.is_empty() {
+            remove_home(&home, &mut left);
+            for dir in record.directories.iter().rev() {
+                // Others may have put something there since.
+                let _ = fs::remove_dir(dir);
+            }
+        }
+        if left.is_empty() {
+            say(format_args!("gateway {name:?} is removed"));
+            return Ok(());
+        }
+        Err(Failure::Runtime(anyhow!("gateway {name:?} is not gone as a whole:\n  {}", left.join("\n  "))))
+    }
+}
+
+async fn stop(record: &Record, left: &mut Vec<String>) -> Result<(), Failure> {
+    let unit: UnitName = record.unit.parse().or_runtime()?;
+    let systemd = Manager::connect(Scope::User).await.or_runtime()?;
+    let mut note = |what: &str, error: Option<String>| left.extend(error.map(|error| format!("{what}: {error}")));
+    note("stop", systemd.stop(&unit, STOP_LIMIT).await.err().map(|fault| fault.to_string()));
+    note("disable", systemd.disable(&unit).await.err().map(|fault| fault.to_string()));
+    note("remove", gone(fs::remove_file(&record.unit_file), &record.unit_file));
+    note("reload", systemd.reload().await.err().map(|fault| fault.to_string()));
+    note("reset", systemd.reset_failed(&unit).await.err().map(|fault| fault.to_string()));
+    if record.linger && others()? == 0 {
+        if let Err(fault) = logind::disable_linger(&User::current()).await {
+            output::warning(&format!("your services still run without a login: {fault}"));
+        }
+    }
+    Ok(())
+}
+
+/// How many gateways besides this one are installed.
+fn others() -> Result<usize, Failure> {
+    let all = fs::read_dir(crate::directories::gateways()?).map(|entries| entries.flatten().count()).unwrap_or(0);
+    Ok(all.saturating_sub(1))
+}
+
+/// The record goes last, so that what is left over is still known to be ours.
+fn remove_home(home: &Home, left: &mut Vec<String>) {
+    let record = home.record();
+    let entries = fs::read_dir(home.path()).map(|entries| entries.flatten().map(|entry| entry.path()).collect());
+    for path in entries.unwrap_or_else(|_| Vec::new()) {
+        if path == record {
+            continue;
+        }
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        left.extend(gone(removed, &path));
+    }
+    if left.is_empty() {
+        left.extend(gone(fs::remove_file(&record), &record));
+        left.extend(gone(fs::remove_dir(home.path()), home.path()));
+    }
+}
+
+fn gone(outcome: io::Result<()>, path: &Path) -> Option<String> {
+    match outcome {
+        Err(error) if error.kind() != ErrorKind::NotFound => Some(format!("{}: {error}", path.display())),
+        _ => None,
+    }
+}

@@ -1,0 +1,212 @@
+//! Carries steps out, one after the other; when one fails, takes back those before it.
+//!
+//! A process that is killed between two steps takes nothing back: the record of what is ours was written before the
+//! first, and the next run goes on from what it finds.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use moorline_bundle::files;
+use moorline_systemd::Manager;
+use moorline_systemd::logind::{self, User};
+use zeroize::Zeroizing;
+
+use super::home::Home;
+use super::record::Record;
+use super::step::Step;
+use super::wanted::Wanted;
+use crate::failure::{Blame, Failure};
+use crate::management::Management;
+
+/// For systemd to start a router and hear that it serves, or to stop one that drains.
+const JOB_LIMIT: Duration = Duration::from_secs(90);
+/// What others may read: a unit.
+const PUBLIC_FILE: u32 = 0o644;
+
+/// Steps that are being carried out.
+pub(crate) struct Acting<'a> {
+    home: &'a Home,
+    systemd: &'a Manager,
+    wanted: &'a Wanted,
+    done: Vec<Done>,
+    /// What did not work and fails nothing, with what to do.
+    notes: Vec<String>,
+}
+
+/// A step that was carried out, with what it takes to take it back.
+enum Done {
+    /// What was there before.
+    File { path: PathBuf, before: Option<Zeroizing<Vec<u8>>>, mode: u32 },
+    Other(Step),
+}
+
+impl<'a> Acting<'a> {
+    pub(crate) fn new(wanted: &'a Wanted, systemd: &'a Manager) -> Acting<'a> {
+        Acting { home: &wanted.home, systemd, wanted, done: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Carries all out. `say` hears of each before it begins. On failure all is as it was, as far as that can be; what
+    /// cannot be taken back is in the error.
+    pub(crate) async fn run(
+        mut self,
+        steps: &[Step],
+        mut record: Record,
+        say: impl Fn(&Step),
+    ) -> Result<Vec<String>, Failure> {
+        files::private_dir(self.home.path()).or_runtime()?;
+        record.directories.extend(missing_parents(&self.wanted.unit_file));
+        record.directories.sort();
+        record.directories.dedup();
+        record.linger |= steps.contains(&Step::Linger);
+        record.write(self.home)?;
+        files::private_dir(&self.home.sockets()).or_runtime()?;
+        for step in steps {
+            say(step);
+            if let Err(error) = self.act(step).await {
+                let failed = error.context(format!("cannot {}", words(step)));
+                return Err(Failure::Runtime(self.undo(failed).await));
+            }
+        }
+        Ok(self.notes)
+    }
+
+    async fn act(&mut self, step: &Step) -> anyhow::Result<()> {
+        match step {
+            Step::Write { path, bytes, .. } => {
+                if let Some(parent) = path.parent() {
+                    files::private_dir(parent)?;
+                }
+                self.remember(path, files::SECRET_FILE)?;
+                files::write_secret(path, bytes)?;
+                return Ok(());
+            }
+            Step::Remove { path } => {
+                self.remember(path, files::SECRET_FILE)?;
+                fs::remove_file(path).with_context(|| path.display().to_string())?;
+                return Ok(());
+            }
+            Step::WriteUnit { path, text, .. } => {
+                self.remember(path, PUBLIC_FILE)?;
+                write_public(path, text.as_bytes())?;
+                return Ok(());
+            }
+            Step::Reload => self.systemd.reload().await?,
+            Step::Enable { .. } => drop(self.systemd.enable(&self.wanted.unit).await?),
+            // Where it is denied the gateway runs all the same, until the user logs out: said, not failed.
+            Step::Linger => {
+                let denied = logind::enable_linger(&User::current()).await.err();
+                self.notes.extend(denied.map(|fault| format!("the gateway ends when you log out: {fault}")));
+                return Ok(());
+            }
+            Step::Start { .. } => {
+                // What ran before may have failed too often.
+                self.systemd.reset_failed(&self.wanted.unit).await?;
+                self.systemd.start(&self.wanted.unit, JOB_LIMIT).await?;
+            }
+            Step::Restart { .. } => self.systemd.restart(&self.wanted.unit, JOB_LIMIT).await?,
+            Step::Add { entity } => self.router().await?.create(entity).await?,
+            Step::Take { entity } => {
+                let (kind, name) = entity.place();
+                self.router().await?.delete(kind, name).await?;
+            }
+        }
+        self.done.push(Done::Other(step.clone()));
+        Ok(())
+    }
+
+    async fn router(&self) -> anyhow::Result<Management> {
+        Management::at_socket(&self.home.management_socket()).await
+    }
+
+    fn remember(&mut self, path: &Path, mode: u32) -> anyhow::Result<()> {
+        let before = match fs::read(path) {
+            Ok(bytes) => Some(Zeroizing::new(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        };
+        self.done.push(Done::File { path: path.to_owned(), before, mode });
+        Ok(())
+    }
+
+    /// Services first, then files, then what reads the files; goes on past what fails.
+    async fn undo(self, failed: anyhow::Error) -> anyhow::Error {
+        let mut left = Vec::new();
+        let (mut reload, mut restart) = (false, false);
+        for done in self.done.iter().rev() {
+            let Done::Other(step) = done else { continue };
+            let undone = match step {
+                Step::Add { entity } => self.take(entity.place()).await,
+                Step::Take { entity } => self.put(entity).await,
+                Step::Start { .. } => self.systemd.stop(&self.wanted.unit, JOB_LIMIT).await.map_err(Into::into),
+                Step::Enable { .. } => self.systemd.disable(&self.wanted.unit).await.map(drop).map_err(Into::into),
+                Step::Reload => {
+                    reload = true;
+                    Ok(())
+                }
+                Step::Restart { .. } => {
+                    restart = true;
+                    Ok(())
+                }
+                _ => Ok(()),
+            };
+            left.extend(undone.err().map(|error| format!("{}: {error:#}", words(step))));
+        }
+        for done in self.done.iter().rev() {
+            let Done::File { path, before, mode } = done else { continue };
+            let undone = match before {
+                Some(bytes) if *mode == files::SECRET_FILE => files::write_secret(path, bytes).map_err(Into::into),
+                Some(bytes) => write_public(path, bytes),
+                None => fs::remove_file(path).map_err(Into::into),
+            };
+            left.extend(undone.err().map(|error| format!("{}: {error:#}", path.display())));
+        }
+        if reload && let Err(error) = self.systemd.reload().await {
+            left.push(format!("reload systemd's units: {error}"));
+        }
+        if restart && let Err(error) = self.systemd.restart(&self.wanted.unit, JOB_LIMIT).await {
+            left.push(format!("restart {}: {error}", self.wanted.unit));
+        }
+        let outcome = match left.as_slice() {
+            [] => "everything is as it was".to_owned(),
+            left => format!("not everything could be taken back:\n  {}", left.join("\n  ")),
+        };
+        anyhow::anyhow!("{failed:#}\n{outcome}")
+    }
+
+    async fn take(&self, (kind, name): (&str, &str)) -> anyhow::Result<()> {
+        self.router().await?.delete(kind, name).await
+    }
+
+    async fn put(&self, entity: &moorline_definition::router_config::Entity) -> anyhow::Result<()> {
+        self.router().await?.create(entity).await
+    }
+}
+
+fn words(step: &Step) -> String {
+    step.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Directories that must be made for a file, outermost first.
+fn missing_parents(path: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> =
+        path.ancestors().skip(1).take_while(|dir| !dir.exists()).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// In one step, as others may read it.
+fn write_public(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    let mut file = tempfile::NamedTempFile::new_in(dir).with_context(|| dir.display().to_string())?;
+    file.write_all(bytes)?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(PUBLIC_FILE))?;
+    file.as_file().sync_all()?;
+    file.persist(path).with_context(|| path.display().to_string())?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The running router of an installed gateway: its state, its services, and what of them differs from what is wanted.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use moorline_definition::router_config::{Entity, RouterConfig};
+use serde_json::{Map, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use crate::management::{Attributes, Management};
+
+/// A router that answers takes far less.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LARGEST_STATUS: u64 = 64 * 1024 * 1024;
+/// Kinds that a running router adds and takes, in the order to add them: who names another comes after it.
+const KINDS: [&str; 6] = ["sslProfile", "listener", "tcpConnector", "tcpListener", "httpConnector", "httpListener"];
+
+/// The state of a router, as its status socket tells it: `RouterStatus` as JSON.
+pub(crate) async fn status(socket: &Path) -> anyhow::Result<Value> {
+    let ask = async {
+        let mut stream = UnixStream::connect(socket).await?;
+        stream.write_all(b"GET /status HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.take(LARGEST_STATUS).read_to_string(&mut answer).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("the answer is not HTTP")?;
+        if !head.starts_with("HTTP/1.1 200 ") {
+            bail!("the router answers {}", head.lines().next().unwrap_or_default());
+        }
+        anyhow::Ok(serde_json::from_str(body)?)
+    };
+    let asked = timeout(PATIENCE, ask).await.unwrap_or_else(|_| bail!("no answer within {} s", PATIENCE.as_secs()));
+    asked.with_context(|| format!("the router does not tell its state at {}", socket.display()))
+}
+
+/// What a running router has of what can be added and taken.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Services(Vec<(&'static str, Attributes)>);
+
+impl Services {
+    pub(crate) async fn of(router: &mut Management) -> anyhow::Result<Services> {
+        let mut all = Vec::new();
+        for kind in KINDS {
+            all.extend(router.query(kind).await?.into_iter().map(|attributes| (kind, attributes)));
+        }
+        Ok(Services(all))
+    }
+
+    fn find(&self, kind: &str, name: &str) -> Option<&Attributes> {
+        let found = self.0.iter().find(|(known, attributes)| *known == kind && named(attributes) == Some(name));
+        found.map(|(_, attributes)| attributes)
+    }
+}
+
+fn named(attributes: &Attributes) -> Option<&str> {
+    attributes.get("name")?.as_str()
+}
+
+/// What must be taken, then added, to make what runs what is wanted. A changed service is taken and added.
+pub(crate) struct Difference {
+    pub(crate) take: Vec<Entity>,
+    pub(crate) add: Vec<Entity>,
+}
+
+impl Difference {
+    pub(crate) fn between(running: &Services, wanted: &RouterConfig) -> Difference {
+        let wanted = entities(wanted);
+        let serves = |entity: &Entity| {
+            let (kind, name) = entity.place();
+            running.find(kind, name).is_some_and(|attributes| fits(entity, attributes))
+        };
+        let add: Vec<Entity> = wanted.iter().filter(|entity| !serves(entity)).cloned().collect();
+        let unwanted = |kind: &str, attributes: &Attributes| {
+            !wanted.iter().any(|entity| entity.place() == (kind, named(attributes).unwrap_or_default()) && fits(entity, attributes))
+        };
+        let take = running.0.iter().rev().filter(|(kind, attributes)| unwanted(kind, attributes));
+        let take = take.filter_map(|(kind, attributes)| configured(kind, attributes)).collect();
+        Difference { take, add }
+    }
+}
+
+/// In the order to add them.
+fn entities(config: &RouterConfig) -> Vec<Entity> {
+    let profiles = config.ssl_profiles.iter().cloned().map(Entity::SslProfile);
+    let listeners = config.listeners.iter().cloned().map(Entity::Listener);
+    let tcp_connectors = config.tcp_connectors.iter().cloned().map(Entity::TcpConnector);
+    let tcp_listeners = config.tcp_listeners.iter().cloned().map(Entity::TcpListener);
+    let http_connectors = config.http_connectors.iter().cloned().map(Entity::HttpConnector);
+    let http_listeners = config.http_listeners.iter().cloned().map(Entity::HttpListener);
+    profiles
+        .chain(listeners)
+        .chain(tcp_connectors)
+        .chain(tcp_listeners)
+        .chain(http_connectors)
+        .chain(http_listeners)
+        .collect()
+}
+
+/// Whether the router serves the entity as it is wanted: it may say more than was configured.
+fn fits(entity: &Entity, running: &Attributes) -> bool {
+    entity.attributes().iter().all(|(name, value)| running.get(name).is_some_and(|found| plain(found) == plain(value)))
+}
+
+/// Numbers and texts are the same to routers.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// What was configured of a running entity, so that it can be added again.
+fn configured(kind: &str, attributes: &Attributes) -> Option<Entity> {
+    let told: Map<String, Value> = attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let entity = Entity::decode(kind, told).ok()?;
+    Some(entity)
+}
+
+#[cfg(test)]
+mod tests {
+    use moorline_definition::router_config::TcpBridge;
+    use serde_json::json;
+
+    use super::*;
+
+    fn bridge(name: &str, port: &str) -> TcpBridge {
+        TcpBridge {
+            name: name.to_owned(),
+            host: Some("db".to_owned()),
+            port: port.to_owned(),
+            address: "db:5432".to_owned(),
+            ..TcpBridge::default()
+        }
+    }
+
+    fn running(name: &str, port: &str) -> Attributes {
+        let row = json!({"name": name, "host": "db", "port": port, "address": "db:5432", "bytesIn": 7, "encapsulation": "legacy"});
+        serde_json::from_value(row).unwrap()
+    }
+
+    fn names(entities: &[Entity]) -> Vec<&str> {
+        entities.iter().map(|entity| entity.place().1).collect()
+    }
+
+    #[test]
+    fn what_runs_as_wanted_is_left_alone() {
+        let services = Services(vec![
+            ("tcpConnector", running("same", "1")),
+            ("tcpConnector", running("changed", "2")),
+            ("tcpConnector", running("old", "3")),
+        ]);
+        let wanted = RouterConfig {
+            tcp_connectors: vec![bridge("same", "1"), bridge("changed", "20"), bridge("new", "4")],
+            ..RouterConfig::default()
+        };
+        let difference = Difference::between(&services, &wanted);
+        assert_eq!(names(&difference.take), ["old", "changed"]);
+        assert_eq!(names(&difference.add), ["changed", "new"]);
+    }
+}

@@ -1,0 +1,69 @@
+//! What of this host is a gateway's: written before the first step that makes something, read by whoever takes it away.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use moorline_bundle::{FileError, files};
+use serde::{Deserialize, Serialize};
+
+use super::home::Home;
+use crate::failure::{Blame, Failure};
+
+const FORMAT: u32 = 1;
+const LARGEST: u64 = 1024 * 1024;
+
+/// The record of one gateway. Its home is not named in it: all of that is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    format: u32,
+    /// The gateway.
+    pub(crate) gateway: String,
+    /// The unit of the user's systemd that runs it.
+    pub(crate) unit: String,
+    /// Where the unit's file is.
+    pub(crate) unit_file: PathBuf,
+    /// Directories that were made for it, outermost first.
+    pub(crate) directories: Vec<PathBuf>,
+    /// Lingering was turned on for it.
+    pub(crate) linger: bool,
+}
+
+impl Record {
+    pub(crate) fn new(gateway: &str, unit: &str, unit_file: PathBuf) -> Record {
+        Record {
+            format: FORMAT,
+            gateway: gateway.to_owned(),
+            unit: unit.to_owned(),
+            unit_file,
+            directories: Vec::new(),
+            linger: false,
+        }
+    }
+
+    /// None: the gateway is not installed.
+    pub(crate) fn read(home: &Home) -> Result<Option<Record>, Failure> {
+        let path = home.record();
+        let bytes = match files::read_bounded(&path, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(FileError::System { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).or_runtime(),
+        };
+        let record: Record = serde_json::from_slice(&bytes)
+            .map_err(|error| Failure::Runtime(anyhow!("{} cannot be read: {error}", path.display())))?;
+        if record.format != FORMAT {
+            return Err(Failure::Runtime(anyhow!(
+                "{} was written by a newer moorline (format {}): use that one",
+                path.display(),
+                record.format
+            )));
+        }
+        Ok(Some(record))
+    }
+
+    pub(crate) fn write(&self, home: &Home) -> Result<(), Failure> {
+        let mut text = serde_json::to_string_pretty(self).or_runtime()?;
+        text.push('\n');
+        files::write_secret(&home.record(), text.as_bytes()).or_runtime()
+    }
+}

@@ -1,0 +1,93 @@
+//! One step from what is there to what is wanted.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use moorline_definition::router_config::Entity;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+/// What changes. Nothing else of the host is touched.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    /// A file of the gateway's home, 0600.
+    Write { path: PathBuf, bytes: Zeroizing<Vec<u8>>, new: bool },
+    /// A file of the home that is wanted no more.
+    Remove { path: PathBuf },
+    /// The unit's file; it holds no secret, and systemd must read it.
+    WriteUnit { path: PathBuf, text: String, new: bool },
+    /// systemd reads its units again.
+    Reload,
+    /// The unit starts with the user's systemd.
+    Enable { unit: String },
+    /// The user's systemd runs without a login.
+    Linger,
+    /// Starts, and waits until the router serves.
+    Start { unit: String },
+    /// The same for what runs: its connections end.
+    Restart { unit: String, why: String },
+    /// A service is added to the running router.
+    Add { entity: Entity },
+    /// A service is taken from the running router; its connections go on.
+    Take { entity: Entity },
+}
+
+impl Step {
+    /// One word: what is done.
+    fn action(&self) -> &'static str {
+        match self {
+            Step::Write { new: true, .. } | Step::WriteUnit { new: true, .. } => "write",
+            Step::Write { .. } | Step::WriteUnit { .. } => "rewrite",
+            Step::Remove { .. } => "remove",
+            Step::Reload => "reload",
+            Step::Enable { .. } => "enable",
+            Step::Linger => "linger",
+            Step::Start { .. } => "start",
+            Step::Restart { .. } => "restart",
+            Step::Add { .. } => "add",
+            Step::Take { .. } => "take",
+        }
+    }
+
+    /// To what it is done.
+    fn target(&self) -> String {
+        match self {
+            Step::Write { path, .. } | Step::Remove { path } | Step::WriteUnit { path, .. } => {
+                path.display().to_string()
+            }
+            Step::Reload => "systemd's units".to_owned(),
+            Step::Linger => "this user's services run without a login".to_owned(),
+            Step::Enable { unit } | Step::Start { unit } | Step::Restart { unit, .. } => unit.clone(),
+            Step::Add { entity } | Step::Take { entity } => {
+                let (kind, name) = entity.place();
+                format!("{kind} {name}")
+            }
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Step::Restart { why, .. } => Some(why),
+            _ => None,
+        }
+    }
+
+    /// For machines: `{"action", "target"}`, and `"reason"` where there is one. No secret.
+    pub(crate) fn json(&self) -> Value {
+        let mut value = json!({ "action": self.action(), "target": self.target() });
+        if let Some(reason) = self.reason() {
+            value["reason"] = reason.into();
+        }
+        value
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<8} {}", self.action(), self.target())?;
+        match self.reason() {
+            Some(reason) => write!(f, " ({reason})"),
+            None => Ok(()),
+        }
+    }
+}
