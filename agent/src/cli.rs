@@ -13,6 +13,7 @@ Exit codes:
   0  good
   1  a failure while running: a port in use, a file that cannot be written, a router that ended
   2  a definition, token, configuration or option that cannot be used; nothing was changed
+  3  a gateway that does not run
   4  a gateway that runs and is not linked to the network"
     };
 }

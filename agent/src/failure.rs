@@ -13,6 +13,10 @@ pub(crate) enum Failure {
     Runtime(anyhow::Error),
     /// The gateway runs, and is not linked to the network: exit code 4.
     NotLinked(anyhow::Error),
+    /// As [`Failure::NotLinked`], and everything was said already.
+    NotLinkedShown,
+    /// A gateway does not run, and everything was said already: exit code 3.
+    NotRunning,
     /// As [`Failure::Input`], and everything was said already.
     InputShown,
 }
@@ -23,7 +27,8 @@ impl Failure {
         self.show();
         match self {
             Self::Runtime(_) => ExitCode::from(1),
-            Self::NotLinked(_) => ExitCode::from(4),
+            Self::NotRunning => ExitCode::from(3),
+            Self::NotLinked(_) | Self::NotLinkedShown => ExitCode::from(4),
             Self::Input(_) | Self::InputShown => ExitCode::from(2),
         }
     }
@@ -32,7 +37,7 @@ impl Failure {
     pub(crate) fn show(&self) {
         match self {
             Self::Input(error) | Self::Runtime(error) | Self::NotLinked(error) => output::error(&words(error)),
-            Self::InputShown => {}
+            Self::InputShown | Self::NotLinkedShown | Self::NotRunning => {}
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod proxy;
 mod remove;
 mod run;
 mod run_directory;
+mod status;
 
 use clap::Subcommand;
 
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Plan(plan::Arguments),
     Remove(remove::Arguments),
     Run(run::Arguments),
+    Status(status::Arguments),
 }
 
 impl Command {
@@ -42,6 +44,7 @@ impl Command {
             Self::Plan(arguments) => arguments.run(),
             Self::Remove(arguments) => arguments.run(),
             Self::Run(arguments) => arguments.run(),
+            Self::Status(arguments) => arguments.run(),
         }
     }
 }

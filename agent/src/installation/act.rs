@@ -39,7 +39,11 @@ pub(crate) struct Acting<'a> {
 /// A step that was carried out, with what it takes to take it back.
 enum Done {
     /// What was there before.
-    File { path: PathBuf, before: Option<Zeroizing<Vec<u8>>>, mode: u32 },
+    File {
+        path: PathBuf,
+        before: Option<Zeroizing<Vec<u8>>>,
+        mode: u32,
+    },
     Other(Step),
 }
 
@@ -56,8 +60,9 @@ impl<'a> Acting<'a> {
         mut record: Record,
         say: impl Fn(&Step),
     ) -> Result<Vec<String>, Failure> {
-        files::private_dir(self.home.path()).or_runtime()?;
+        record.directories.extend(missing_parents(self.home.path()));
         record.directories.extend(missing_parents(&self.wanted.unit_file));
+        files::private_dir(self.home.path()).or_runtime()?;
         record.directories.sort();
         record.directories.dedup();
         record.linger |= steps.contains(&Step::Linger);
@@ -69,6 +74,10 @@ impl<'a> Acting<'a> {
                 let failed = error.context(format!("cannot {}", words(step)));
                 return Err(Failure::Runtime(self.undo(failed).await));
             }
+        }
+        if !self.notes.is_empty() && record.linger {
+            record.linger = false;
+            record.write(self.home)?;
         }
         Ok(self.notes)
     }

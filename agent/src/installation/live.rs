@@ -73,7 +73,9 @@ impl Difference {
         };
         let add: Vec<Entity> = wanted.iter().filter(|entity| !serves(entity)).cloned().collect();
         let unwanted = |kind: &str, attributes: &Attributes| {
-            !wanted.iter().any(|entity| entity.place() == (kind, named(attributes).unwrap_or_default()) && fits(entity, attributes))
+            !wanted.iter().any(|entity| {
+                entity.place() == (kind, named(attributes).unwrap_or_default()) && fits(entity, attributes)
+            })
         };
         let take = running.0.iter().rev().filter(|(kind, attributes)| unwanted(kind, attributes));
         let take = take.filter_map(|(kind, attributes)| configured(kind, attributes)).collect();
@@ -114,7 +116,15 @@ fn plain(value: &Value) -> String {
 /// What was configured of a running entity, so that it can be added again.
 fn configured(kind: &str, attributes: &Attributes) -> Option<Entity> {
     let told: Map<String, Value> = attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let entity = Entity::decode(kind, told).ok()?;
+    let mut entity = Entity::decode(kind, told).ok()?;
+    // What is told and cannot be configured is of no kind's own.
+    match &mut entity {
+        Entity::SslProfile(profile) => profile.extra.clear(),
+        Entity::Listener(listener) => listener.extra.clear(),
+        Entity::TcpConnector(bridge) | Entity::TcpListener(bridge) => bridge.extra.clear(),
+        Entity::HttpConnector(bridge) | Entity::HttpListener(bridge) => bridge.extra.clear(),
+        _ => {}
+    }
     Some(entity)
 }
 
@@ -157,6 +167,7 @@ mod tests {
         };
         let difference = Difference::between(&services, &wanted);
         assert_eq!(names(&difference.take), ["old", "changed"]);
+        assert!(!difference.take[0].attributes().contains_key("bytesIn"), "it could not be added again");
         assert_eq!(names(&difference.add), ["changed", "new"]);
     }
 }

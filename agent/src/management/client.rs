@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use moorline_amqp::message::{APPLICATION_PROPERTIES, PROPERTIES, Properties, VALUE, encode_section, section};
-use moorline_amqp::{
-    Attach, Config, Connection, DeliveryState, End, Event, LinkId, Role, Sasl, Terminus, Value,
-};
+use moorline_amqp::{Attach, Config, Connection, DeliveryState, End, Event, LinkId, Role, Sasl, Terminus, Value};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::member;
@@ -172,8 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
 impl Answer {
     fn read(mut message: &[u8]) -> anyhow::Result<Answer> {
-        let mut answer =
-            Answer { correlation_id: None, status: 0, description: String::new(), body: Value::Null };
+        let mut answer = Answer { correlation_id: None, status: 0, description: String::new(), body: Value::Null };
         while !message.is_empty() {
             let section = section(message)?.ok_or_else(|| anyhow!("it is not whole"))?;
             let mut value = section.value;

@@ -1,0 +1,213 @@
+//! `moorline gateway status`: how installed gateways stand, from systemd and from their routers.
+
+use std::fs;
+
+use clap::{Args, ValueEnum};
+use moorline_systemd::logind::{self, Linger, User};
+use moorline_systemd::unit::UnitName;
+use moorline_systemd::{Manager, Scope, UnitState};
+use serde_json::{Value, json};
+
+use super::install::block_on;
+use crate::cli::closing;
+use crate::directories;
+use crate::failure::{Blame, Failure};
+use crate::installation::home::Home;
+use crate::installation::live;
+use crate::installation::record::Record;
+use crate::output::{count, say};
+
+/// Show how installed gateways stand
+///
+/// Asks systemd and the routers that run. What ends with a logout is said. Exit code 0: all run and are linked to
+/// their network; 3: one does not run, or there is none of the name; 4: one runs and is not linked.
+#[derive(Debug, Args)]
+#[command(after_long_help = closing!(
+    "moorline gateway status",
+    "moorline gateway status database --output json | jq .gateways[0].router.uplinks",
+))]
+pub(crate) struct Arguments {
+    /// One gateway [default: all of this user's]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    /// Text for people, or JSON on stdout for machines
+    #[arg(long, short, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A few lines a gateway
+    Text,
+    /// {"gateways": [{"name", "unit", "running", "linked", "router"}], "lingers"}: router is its whole state
+    Json,
+}
+
+/// One gateway.
+struct Standing {
+    name: String,
+    unit: UnitState,
+    /// The router's state, when it tells it.
+    router: Option<Value>,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        block_on(self.status())
+    }
+
+    async fn status(&self) -> Result<(), Failure> {
+        let names = match &self.name {
+            Some(name) => vec![name.clone()],
+            None => installed()?,
+        };
+        let mut standings = Vec::new();
+        if !names.is_empty() {
+            let systemd = Manager::connect(Scope::User).await.or_runtime()?;
+            for name in names {
+                standings.push(Standing::of(name, &systemd).await?);
+            }
+        }
+        let lingers = logind::linger(&User::current()).await.unwrap_or(Linger::Unknown);
+        match self.output {
+            Output::Json => say(format_args!("{:#}", json_of(&standings, lingers))),
+            Output::Text => tell(&standings, lingers),
+        }
+        if standings.iter().any(|standing| !standing.unit.is_running()) {
+            return Err(Failure::NotRunning);
+        }
+        if standings.iter().any(|standing| !standing.is_linked()) {
+            return Err(Failure::NotLinkedShown);
+        }
+        Ok(())
+    }
+}
+
+/// The gateways that have a record.
+fn installed() -> Result<Vec<String>, Failure> {
+    let dir = directories::gateways()?;
+    let entries = fs::read_dir(dir).map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let mut names: Vec<String> = entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| Home::of(name).is_ok_and(|home| home.record().exists()));
+    names.sort();
+    Ok(names)
+}
+
+impl Standing {
+    async fn of(name: String, systemd: &Manager) -> Result<Standing, Failure> {
+        let stem = UnitName::service(&name).or_input()?;
+        let home = Home::of(&name)?;
+        let unit = match Record::read(&home)? {
+            Some(record) => record.unit.parse().or_runtime()?,
+            None => stem,
+        };
+        let unit = systemd.unit(&unit).await.or_runtime()?;
+        let router = live::status(&home.status_socket()).await.ok();
+        Ok(Standing { name, unit, router })
+    }
+
+    fn uplinks(&self) -> &[Value] {
+        self.list("uplinks")
+    }
+
+    fn list(&self, name: &str) -> &[Value] {
+        let list = self.router.as_ref().and_then(|router| router[name].as_array());
+        list.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn is_linked(&self) -> bool {
+        self.uplinks().iter().any(|uplink| uplink["state"] == "up")
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "unit": { "active": format!("{:?}", self.unit.active).to_lowercase(), "sub": self.unit.sub, "enabled": self.unit.is_enabled(),
+                      "pid": self.unit.main_pid, "restarts": self.unit.restarts, "result": self.unit.result },
+            "running": self.unit.is_running(),
+            "linked": self.is_linked(),
+            "router": self.router,
+        })
+    }
+
+    fn tell(&self) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if !self.unit.is_running() {
+            let why = match self.unit.fragment {
+                None => "it is not installed".to_owned(),
+                Some(_) => format!("{} ({})", self.unit.sub, self.unit.result),
+            };
+            say(format_args!("gateway {:?} does not run: {why}", self.name));
+            return;
+        }
+        let restarts = match self.unit.restarts {
+            0 => String::new(),
+            restarts => format!(", after {}", count(restarts as usize, "restart")),
+        };
+        say(format_args!("gateway {:?} runs{restarts}", self.name));
+        let Some(router) = &self.router else {
+            say("  the router does not tell its state");
+            return;
+        };
+        for uplink in self.uplinks() {
+            let place = format!("{}:{}", text(&uplink["host"]), uplink["port"]);
+            let end = uplink["certificate_not_after"].as_str();
+            let end = end.map(|end| format!(", certificate until {end}")).unwrap_or_default();
+            match text(&uplink["state"]).as_str() {
+                "up" => say(format_args!("  linked to {place} (router {}){end}", text(&uplink["peer"]["container"]))),
+                _ => say(format_args!("  not linked to {place}: {}{end}", text(&uplink["last_error"]))),
+            }
+        }
+        for binding in self.list("connectors") {
+            let error =
+                binding["last_error"].as_str().map(|error| format!(", last error: {error}")).unwrap_or_default();
+            let place = format!("{}:{}", text(&binding["host"]), binding["port"]);
+            say(format_args!("  binding {} -> {place}: {}{error}", text(&binding["address"]), traffic(binding)));
+        }
+        for forward in self.list("listeners") {
+            let state = match text(&forward["state"]).as_str() {
+                "listening" => traffic(forward),
+                "failed" => format!("cannot be opened: {}", text(&forward["error"])),
+                _ => "closed: the network has no server for it".to_owned(),
+            };
+            let place = format!("{}:{}", text(&forward["host"]), forward["port"]);
+            say(format_args!("  forward {} <- {place}: {state}", text(&forward["address"])));
+        }
+        for (list, arrow) in [("http_connectors", "binding"), ("http_listeners", "forward")] {
+            for bridge in self.list(list) {
+                let place = format!("{}:{}", text(&bridge["host"]), bridge["port"]);
+                say(format_args!("  {arrow} {} at {place}: {} requests", text(&bridge["address"]), bridge["requests"]));
+            }
+        }
+        if router["draining"] == true {
+            say("  it is being stopped");
+        }
+    }
+}
+
+fn traffic(service: &Value) -> String {
+    let open = service["open_flows"].as_u64().unwrap_or_default();
+    let all = service["counts"]["connections"].as_u64().unwrap_or_default();
+    format!("{open} open of {}", count(usize::try_from(all).unwrap_or(usize::MAX), "connection"))
+}
+
+fn json_of(standings: &[Standing], lingers: Linger) -> Value {
+    let lingers = match lingers {
+        Linger::On => Some(true),
+        Linger::Off => Some(false),
+        Linger::Unknown => None,
+    };
+    json!({ "gateways": standings.iter().map(Standing::json).collect::<Vec<_>>(), "lingers": lingers })
+}
+
+fn tell(standings: &[Standing], lingers: Linger) {
+    if standings.is_empty() {
+        say("no gateway is installed");
+        return;
+    }
+    standings.iter().for_each(Standing::tell);
+    if lingers == Linger::Off {
+        say(format_args!("they end when you log out: {}", logind::enable_command(&User::current())));
+    }
+}
