@@ -47,7 +47,7 @@ impl Arguments {
     async fn apply(&self) -> Result<(), Failure> {
         let lock = Lock::take(&Home::lock()?, "another change of a gateway")?;
         let Planned { wanted, found, steps, systemd } = self.install.plan().await?;
-        let fresh = || Record::new(&wanted.gateway, &wanted.unit.to_string(), wanted.unit_file.clone());
+        let fresh = || Record::new(&wanted.gateway, wanted.unit.as_ref(), wanted.unit_file.clone());
         let record = found.record.clone().unwrap_or_else(fresh);
         if steps.is_empty() {
             say(format_args!("gateway {:?} is as the definition says: nothing to do", wanted.gateway));

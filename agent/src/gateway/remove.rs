@@ -74,10 +74,11 @@ async fn stop(record: &Record, left: &mut Vec<String>) -> Result<(), Failure> {
     note("remove", gone(fs::remove_file(&record.unit_file), &record.unit_file));
     note("reload", systemd.reload().await.err().map(|fault| fault.to_string()));
     note("reset", systemd.reset_failed(&unit).await.err().map(|fault| fault.to_string()));
-    if record.linger && others()? == 0 {
-        if let Err(fault) = logind::disable_linger(&User::current()).await {
-            output::warning(&format!("your services still run without a login: {fault}"));
-        }
+    if record.linger
+        && others()? == 0
+        && let Err(fault) = logind::disable_linger(&User::current()).await
+    {
+        output::warning(&format!("your services still run without a login: {fault}"));
     }
     Ok(())
 }
