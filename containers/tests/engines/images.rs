@@ -1,0 +1,64 @@
+//! Images that are made here, and images of others.
+
+use moorline_containers::{EngineFault, PullProgress, label};
+
+use crate::host::{engine, probe};
+
+#[tokio::test]
+#[ignore = "needs tests/hosts/engine"]
+async fn made_here() {
+    let engine = engine().await;
+    let mut binary = probe();
+    let first = engine.router_image(&binary).await.unwrap();
+    assert!(first.built && first.name.starts_with("localhost/moorline-router:"), "{first:?}");
+    let again = engine.router_image(&binary).await.unwrap();
+    assert_eq!((again.built, &again.id, &again.name), (false, &first.id, &first.name));
+    let image = engine.image(&first.name).await.unwrap().unwrap();
+    let digest = image.labels.get(label::BINARY).unwrap();
+    assert!(first.name.ends_with(digest.get(..12).unwrap()), "{image:?}");
+
+    // What follows a program in its file does not matter to it, but it is another file.
+    binary.push(0);
+    let other = engine.router_image(&binary).await.unwrap();
+    assert!(other.built && other.id != first.id && other.name != first.name, "{other:?}");
+
+    assert!(engine.remove_image(&first.name).await.unwrap());
+    assert!(!engine.remove_image(&first.name).await.unwrap());
+    assert_eq!(engine.image(&first.name).await.unwrap(), None);
+    let rebuilt = engine.router_image(&probe()).await.unwrap();
+    assert_eq!((rebuilt.built, &rebuilt.id), (true, &first.id), "the same program gives the same image");
+
+    let dynamic = std::fs::read("/bin/true").unwrap();
+    assert!(matches!(engine.router_image(&dynamic).await, Err(EngineFault::NotStatic { .. })));
+    assert!(matches!(engine.router_image(b"#!/bin/sh").await, Err(EngineFault::NotStatic { .. })));
+}
+
+/// There is no network beside the engine, so no registry either.
+#[tokio::test]
+#[ignore = "needs tests/hosts/engine"]
+async fn fetched() {
+    let engine = engine().await;
+    let mut steps = Vec::new();
+    let mut progress = |step: PullProgress| steps.push(step);
+    let image = "registry.invalid/skupper/skupper-router:2.7.3";
+    let fault = engine.pull(image, &mut progress).await.unwrap_err();
+    assert!(matches!(&fault, EngineFault::Offline { image: named, .. } if named == image), "{fault:?}");
+    assert!(fault.to_string().contains("QDROUTERD_IMAGE"), "{fault}");
+    let fault = engine.pull("127.0.0.1:9/x/y", &mut progress).await.unwrap_err();
+    assert!(matches!(&fault, EngineFault::Offline { .. }), "{fault:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs tests/hosts/engine"]
+async fn too_large() {
+    let engine = engine().await;
+    let mut binary = probe();
+    // What does not compress, so that no engine can help itself.
+    let mut state = 1_u64;
+    while binary.len() < 40 << 20 {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        binary.extend_from_slice(&state.to_le_bytes()[4..]);
+    }
+    let fault = engine.router_image(&binary).await.unwrap_err();
+    assert!(matches!(fault, EngineFault::NoSpace { .. }), "{fault:?}");
+}
