@@ -10,6 +10,15 @@ use moorline_systemd::{Manager, Scope, ServiceUnit, UnitName};
 /// Runs the ignored test `inner` of this program as a user whose systemd runs, in the environment that `env(1)` makes
 /// with `environment`.
 pub(crate) fn on_a_host(inner: &str, environment: &[&str]) {
+    run("user-systemd", &[&["env"], environment].concat(), inner);
+}
+
+/// Runs the ignored test `inner` of this program as root on a booted host.
+pub(crate) fn on_a_booted_host(inner: &str) {
+    run("system-systemd", &[], inner);
+}
+
+fn run(script: &str, before: &[&str], inner: &str) {
     // The user may not be let into the directory where this program was built.
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("tests");
@@ -17,9 +26,8 @@ pub(crate) fn on_a_host(inner: &str, environment: &[&str]) {
     for path in [directory.path(), &program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/hosts/user-systemd"))
-        .arg("env")
-        .args(environment)
+    let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/hosts").join(script))
+        .args(before)
         .arg(&program)
         .args(["--exact", inner, "--ignored", "--nocapture"])
         .output()

@@ -1,7 +1,7 @@
-//! A real user manager, in namespaces of its own, and real services that it runs.
+//! A real systemd, in namespaces of its own, and real services that it runs.
 //!
-//! Each test here has `tests/hosts/user-systemd` start a systemd for a user that the host does not know, and run one of
-//! the ignored tests below as that user: those are the tests proper, and fail when they are run without it. The services
+//! Each test here has a script of `tests/hosts` start a systemd, of a user that the host does not know or of a booted
+//! host, and run one of the ignored tests below there: those are the tests proper, and fail when they are run without it. The services
 //! are this program too (see [`service`]), so that what they say they say through the crate itself.
 
 #![allow(clippy::unwrap_used)]
@@ -11,8 +11,9 @@ mod life;
 mod quoting;
 mod sandbox;
 mod service;
+mod system;
 
-use host::on_a_host;
+use host::{on_a_booted_host, on_a_host};
 
 #[test]
 fn a_unit_lives_as_told() {
@@ -52,4 +53,19 @@ fn the_sandbox_is_in_force_inside_the_service() {
 #[test]
 fn any_path_and_argument_arrives_as_it_is() {
     on_a_host("quoting::arrives", &[]);
+}
+
+#[test]
+fn the_sandbox_is_in_force_inside_a_system_service() {
+    on_a_booted_host("system::in_force");
+}
+
+#[test]
+fn users_are_made_to_linger() {
+    on_a_booted_host("system::lingering");
+}
+
+#[test]
+fn users_may_not_command_the_system() {
+    on_a_booted_host("system::denied_to_users");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use moorline_systemd::unit::{Credential, Sandbox};
@@ -25,8 +25,11 @@ pub(crate) fn report() -> String {
     tell("user namespace", &fs::read_link("/proc/self/ns/user").unwrap().display());
     tell("no new privileges", &field("NoNewPrivs:"));
     tell("filtered system calls", &field("Seccomp:"));
+    tell("user", &field("Uid:").split_whitespace().next().unwrap());
+    tell("a port below 1024", &can(std::net::TcpListener::bind("127.0.0.1:443").map(drop)));
     tell("capabilities", &format!("{} {}", field("CapEff:"), field("CapBnd:")));
-    tell("write to its own directory", &can(write(&home.join("out/x"))));
+    let out = PathBuf::from(std::env::var_os("OUT").unwrap());
+    tell("write to its own directory", &can(write(&out.join("x"))));
     tell("write to its configuration", &can(write(&home.join("config/x"))));
     tell("read its configuration", &can(fs::read(home.join("config/key")).map(drop)));
     tell("read the key of ssh", &can(fs::read(home.join(".ssh/id")).map(drop)));
@@ -85,7 +88,7 @@ fn writable_code() -> io::Result<()> {
 }
 
 /// What is the same with namespaces and without.
-const FILTERED: [(&str, &str); 9] = [
+pub(crate) const FILTERED: [(&str, &str); 9] = [
     ("no new privileges", "1"),
     ("filtered system calls", "2"),
     ("write to its own directory", "yes"),
@@ -101,7 +104,7 @@ const FILTERED: [(&str, &str); 9] = [
 ///
 /// Other users' processes stay to be seen: a user manager cannot mount a `/proc` of its own, and ProtectProc= is in force
 /// in system units alone. What can be done to them is little: they are in another user namespace.
-const HIDDEN: [(&str, &str); 14] = [
+pub(crate) const HIDDEN: [(&str, &str); 14] = [
     ("capabilities", "0000000000000000 0000000000000000"),
     ("write to its configuration", "no"),
     ("read the key of ssh", "no"),
@@ -117,6 +120,11 @@ const HIDDEN: [(&str, &str); 14] = [
     ("entries of /root", "0"),
     ("the bus of the user", "no"),
 ];
+
+/// Asserts a line of a report.
+pub(crate) fn has(said: &str, what: &str, seen: &str) {
+    assert!(said.lines().any(|line| line == format!("{what}: {seen}")), "{what}: {seen}\nin\n{said}");
+}
 
 #[tokio::test]
 #[ignore = "needs tests/hosts/user-systemd"]
