@@ -1,6 +1,7 @@
 //! HTTP/2 services, and what lives on them: gRPC.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod grpc;
 mod http2_sockets;
 mod http_sockets;
 mod io_network;
@@ -8,6 +9,7 @@ mod io_pki;
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -15,9 +17,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_sockets::{LIMIT, Place, http_bridge, web, web_with};
 use http2_sockets::{all_kinds_of_calls, ask, client, get, grpc_server, mirror, receive, send, server, whole};
-use io_network::{bridge, free_port, logged, run, until};
-use moorline_definition::router_config::{HttpVersion::Http2, RouterConfig};
-use moorline_router::io::ListenerState;
+use io_network::{Network, bridge, free_port, logged, run, until};
+use moorline_definition::router_config::HttpVersion::Http2;
+use moorline_router::io::{ListenerState, RouterHandle};
 use tokio::sync::Notify;
 
 const PLACES: [Place; 2] = [Place::Same, Place::Apart];
@@ -85,13 +87,7 @@ async fn grpc_calls_of_all_kinds() {
 
 #[tokio::test]
 async fn grpc_goes_through_tcp_services_too() {
-    let (server, port) = (grpc_server().await, free_port());
-    let mut config = RouterConfig::default();
-    config.router.id = "alone".to_owned();
-    config.tcp_connectors.push(bridge("grpc", server.port(), "grpc:80"));
-    config.tcp_listeners.push(bridge("grpc", port, "grpc:80"));
-    let router = run(&config);
-    until(&router, |s| s.listeners[0].state == ListenerState::Listening).await;
+    let (_edges, port) = tcp_service(grpc_server().await).await;
     all_kinds_of_calls(port).await;
 }
 
@@ -204,4 +200,48 @@ async fn curl_is_served() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.matches("POST http://127.0.0.1").count(), 1, "{text}");
     assert_eq!(text.matches("name = \"moorline-router\"").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn python_calls_and_is_called() {
+    let Some(python) = grpc::Python::start() else { return };
+    for place in PLACES {
+        python.call(web(place, Http2, &[python.server]).await.port).await;
+    }
+    let (_edges, port) = tcp_service(python.server).await;
+    python.call(port).await;
+}
+
+/// HTTP of any version goes through a `tcp` service as it is.
+#[tokio::test]
+async fn curl_is_served_through_tcp() {
+    for (version, server) in [("--http1.1", http_sockets::mirror("one").await), (KNOWN, mirror("two").await)] {
+        if Command::new("curl").args([version, "--version"]).output().is_ok_and(|output| output.status.success()) {
+            let (_edges, port) = tcp_service(server).await;
+            let url = format!("http://127.0.0.1:{port}/a");
+            let args = ["-sS", version, "-m", "30", "-d", "hello"];
+            let curl = tokio::task::spawn_blocking(move || Command::new("curl").args(args).arg(&url).output());
+            let output = curl.await.unwrap().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(text.starts_with("POST ") && text.ends_with("hello"), "{text}");
+        } else {
+            eprintln!("skipped: there is no curl that knows {version}");
+        }
+    }
+}
+
+const KNOWN: &str = "--http2-prior-knowledge";
+
+/// Two edges that carry a TCP service, and its port.
+async fn tcp_service(server: SocketAddr) -> ((Network, [RouterHandle; 3]), u16) {
+    let (network, port) = (Network::new(), free_port());
+    let hub = run(&network.hub_config());
+    let mut config = network.edge_config("near-server");
+    config.tcp_connectors.push(bridge("server", server.port(), "web:80"));
+    let near_server = run(&config);
+    let mut config = network.edge_config("near-client");
+    config.tcp_listeners.push(bridge("port", port, "web:80"));
+    let near_client = run(&config);
+    until(&near_client, |s| s.listeners[0].state == ListenerState::Listening).await;
+    ((network, [hub, near_server, near_client]), port)
 }

@@ -1,6 +1,7 @@
 //! HTTP services with the network's own router 2.x at one end or in the middle.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod grpc;
 mod http2_sockets;
 mod http_sockets;
 mod io_network;
@@ -414,6 +415,16 @@ async fn http2_requests_and_answers() {
         for (n, body) in many.collect::<Vec<_>>().into_iter().enumerate() {
             assert!(body.await.unwrap().starts_with(format!("GET http://example.org/{n}\n").as_bytes()));
         }
+    }
+}
+
+#[tokio::test]
+async fn grpc_calls_of_python() {
+    let (Some(program), Some(python)) = (program(), grpc::Python::start()) else { return };
+    for ground in GROUNDS {
+        println!("{ground:?}");
+        let service = service(&program, ground, Wanted::of(Http2), &[python.server]).await;
+        python.call(service.port).await;
     }
 }
 

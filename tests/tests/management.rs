@@ -9,13 +9,13 @@ use std::process::Command;
 use moorline_tests::command::{finish, moorline, stderr, stdout};
 use moorline_tests::definition::Definition;
 use moorline_tests::network::{Gateway, Hub};
-use moorline_tests::peer::{connect_when_open, echo_server, is_open, read_exactly, wait_until_closed};
+use moorline_tests::peer::{Server, connect_when_open, echo_server, is_open, read_exactly, wait_until_closed};
 use moorline_tests::ports::free_port;
-use moorline_tests::process::Process;
+use moorline_tests::process::{Process, eventually};
 use moorline_tests::scratch::Scratch;
 use moorline_tests::skrouterd::RouterFile;
 use serde_json::Value;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 /// One of the tools, on the port of a router.
 struct Tool {
@@ -137,4 +137,50 @@ fn skmanage_adds_and_removes_services() {
     for operation in ["GET-MGMT-NODES", "GET-SCHEMA", "GET-LOG", "QUERY"] {
         skmanage.good(&[operation]);
     }
+}
+
+#[test]
+fn skmanage_adds_and_removes_http_services() {
+    let port = free_port();
+    let Some(skmanage) = Tool::named("SKMANAGE", port) else { return };
+    let (home, local) = (Scratch::new(), free_port());
+    // Who connects and goes again only looks whether there is a server.
+    let server = Server::start(free_port(), |mut stream| {
+        let mut request = [0; 1000];
+        while stream.read(&mut request)? > 0 {
+            stream.write_all(b"HTTP/1.1 404 Nothing\r\nContent-Length: 0\r\n\r\n")?;
+        }
+        Ok(())
+    });
+    let _edge = edge(&home, port, RouterFile::new("edge", "edge"));
+    let (to, at) = (format!("port={}", server.port()), format!("port={local}"));
+    let create = |kind, port| ["CREATE", "--type", kind, "--name", "web", "address=web:80", "host=127.0.0.1", port];
+    skmanage.good(&create("httpConnector", &to));
+    let made: Value = serde_json::from_str(&skmanage.good(&create("httpListener", &at))).unwrap();
+    assert_eq!(made["identity"], format!("httpListener/127.0.0.1:{local}:web"));
+    let mut client = connect_when_open(local);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    assert_eq!(read_exactly(&mut client, 12).unwrap(), b"HTTP/1.1 404");
+
+    let read = skmanage.good(&["READ", "--type", "httpListener", "--name", "web"]);
+    let read: Value = serde_json::from_str(&read).unwrap();
+    assert_eq!((&read["operStatus"], &read["protocolVersion"]), (&"up".into(), &"HTTP1".into()));
+    let infos = eventually("both ends of the request", || {
+        let infos = skmanage.good(&["QUERY", "--type", "httpRequestInfo"]);
+        let infos: Vec<Value> = serde_json::from_str(&infos).unwrap();
+        (infos.len() == 2).then_some(infos)
+    });
+    for (info, name) in infos.iter().zip(["o_127.0.0.1_web:80@", "i_127.0.0.1_web:80@"]) {
+        assert_eq!((&info["name"], &info["details"]), (&name.into(), &serde_json::json!({"GET:404": 1})));
+    }
+    let connections = skmanage.good(&["QUERY", "--type", "connection"]);
+    assert!(connections.contains("http/1.x"), "{connections}");
+    let (good, said) = skmanage.run(&create("httpListener", &at));
+    assert!(!good && said.contains("there is a httpListener web already"), "{said}");
+    for kind in ["httpListener", "httpConnector"] {
+        skmanage.good(&["DELETE", "--type", kind, "--name", "web"]);
+    }
+    wait_until_closed(local);
+    let (good, said) = skmanage.run(&["DELETE", "--type", "httpListener", "--name", "web"]);
+    assert!(!good && said.contains("No entity with name=web"), "{said}");
 }
