@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use moorline_bundle::Endpoint;
 use moorline_definition::Definition;
-use moorline_definition::router_config::{GatewayOptions, RouterConfig, Uplink, from_definition};
+use moorline_definition::router_config::{GatewayOptions, Listener, RouterConfig, Uplink, from_definition};
 
 use crate::failure::{Blame, Failure};
 use crate::host;
@@ -35,6 +35,11 @@ pub(crate) fn router_config(
         config_dir: text(directory)?,
     };
     Ok(from_definition(definition, &uplink, &options))
+}
+
+/// The listener that Skupper gives a gateway whose definition has none, for management.
+pub(crate) fn is_unasked(listener: &Listener) -> bool {
+    listener.name == "amqp" && listener.host.as_deref() == Some("localhost") && listener.port == 5672
 }
 
 /// The site that the network's console shows the gateway as: consoles make one of three such parts, and call it as the

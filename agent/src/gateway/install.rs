@@ -9,14 +9,20 @@ use moorline_systemd::{Manager, Scope};
 
 use super::configuration;
 use super::proxy::ProxyArguments;
+use super::verify::verify;
 use crate::definition_file::DefinitionArguments;
 use crate::failure::{Blame, Failure};
+use crate::installation::act::Acting;
 use crate::installation::found::Found;
 use crate::installation::plan::plan;
+use crate::installation::record::Record;
 use crate::installation::step::Step;
-use crate::installation::wanted::{Wanted, Wishes};
+use crate::installation::wanted::{Parts, UplinkWishes, Wanted, Wishes};
+use crate::output::{self, say};
 use crate::token_file;
 
+/// What holds the lock that changes take.
+pub(super) const CHANGE: &str = "another change of a gateway";
 /// For systemd to try a sandbox.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(5);
 
@@ -70,20 +76,40 @@ impl InstallArguments {
         if let (Some(path), Some(token)) = (&self.token, &token) {
             token_file::warn(path, token);
         }
+        let router_id_suffix = self.router_id_suffix.as_deref();
+        let wishes = UplinkWishes { token, router_id_suffix, proxy: &self.proxy };
+        let parts = Parts::of_definition(&file, definition, &wishes)?;
+        Planned::of(parts, self.drain_timeout).await
+    }
+}
+
+impl Planned {
+    /// Looks at what is there. `drain`: how long connections may take to finish when the gateway stops, in seconds.
+    pub(super) async fn of(parts: Parts, drain: u32) -> Result<Planned, Failure> {
         let systemd = Manager::connect(Scope::User).await.or_runtime()?;
         let version = systemd.version().await.or_runtime()?;
         let wishes = Wishes {
-            token,
-            router_id_suffix: self.router_id_suffix.as_deref(),
-            proxy: &self.proxy,
-            drain: Duration::from_secs(self.drain_timeout.into()),
+            drain: Duration::from_secs(drain.into()),
             release: Some(version.release),
             sandboxing: systemd.sandboxing(SANDBOX_LIMIT).await.or_runtime()?,
         };
-        let wanted = Wanted::of(&file, definition, &wishes)?;
+        let wanted = Wanted::of(parts, &wishes)?;
         let found = Found::look(&wanted, &systemd).await?;
         let steps = plan(&wanted, &found)?;
         Ok(Planned { wanted, found, steps, systemd })
+    }
+
+    /// Takes the steps, then says what the router says, which may take `wait` seconds to link.
+    pub(super) async fn carry_out(self, wait: u32) -> Result<(), Failure> {
+        let Planned { wanted, found, steps, systemd } = self;
+        let fresh = || Record::new(&wanted.gateway, wanted.unit.as_ref(), wanted.unit_file.clone());
+        let record = found.record.clone().unwrap_or_else(fresh);
+        if steps.is_empty() {
+            say(format_args!("gateway {:?} is as it shall be: nothing to do", wanted.gateway));
+        }
+        let notes = Acting::new(&wanted, &systemd).run(&steps, record, |step| say(step)).await?;
+        notes.iter().for_each(|note| output::warning(note));
+        verify(&wanted.gateway, &wanted.home, wait).await
     }
 }
 

@@ -3,7 +3,9 @@
 mod apply;
 mod check;
 pub(crate) mod configuration;
+mod generate_bundle;
 mod install;
+mod launch;
 mod narrator;
 mod plan;
 pub(crate) mod proxy;
@@ -11,6 +13,7 @@ mod remove;
 mod run;
 mod run_directory;
 mod status;
+mod verify;
 
 use clap::Subcommand;
 
@@ -30,6 +33,8 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     Apply(apply::Arguments),
     Check(check::Arguments),
+    GenerateBundle(generate_bundle::Arguments),
+    Launch(launch::Arguments),
     Plan(plan::Arguments),
     Remove(remove::Arguments),
     Run(run::Arguments),
@@ -41,6 +46,8 @@ impl Command {
         match self {
             Self::Apply(arguments) => arguments.run(),
             Self::Check(arguments) => arguments.run(),
+            Self::GenerateBundle(arguments) => arguments.run(),
+            Self::Launch(arguments) => arguments.run(),
             Self::Plan(arguments) => arguments.run(),
             Self::Remove(arguments) => arguments.run(),
             Self::Run(arguments) => arguments.run(),

@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use moorline_bundle::Bundle;
 use moorline_systemd::logind::{self, User};
 use moorline_systemd::unit::UnitName;
 use moorline_systemd::{Manager, Scope};
 
-use super::install::block_on;
+use super::install::{CHANGE, block_on};
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::installation::home::Home;
@@ -26,11 +27,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(90);
 /// Open connections may finish first, as long as the gateway was installed to let them. What cannot be taken away is
 /// said, and the rest goes all the same. A gateway that is not there is no error.
 #[derive(Debug, Args)]
-#[command(after_long_help = closing!("moorline gateway remove database"))]
+#[command(after_long_help = closing!("moorline gateway remove database", "moorline gateway remove --bundle ./unpacked"))]
 pub(crate) struct Arguments {
     /// The gateway's name, as its definition has it
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "bundle")]
+    name: Option<String>,
+
+    /// The gateway of the bundle that was unpacked into a directory
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    bundle: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -39,10 +44,13 @@ impl Arguments {
     }
 
     async fn remove(&self) -> Result<(), Failure> {
-        let name = &self.name;
+        let name = match (&self.name, &self.bundle) {
+            (None, Some(dir)) => &Bundle::name_in(dir).or_input()?,
+            (name, _) => name.as_deref().unwrap_or_default(),
+        };
         // What is no name of a unit is no name of a directory either.
         UnitName::service(name).or_input()?;
-        let _lock = Lock::take(&Home::lock()?, "another change of a gateway")?;
+        let _lock = Lock::take(&Home::lock()?, CHANGE)?;
         let home = Home::of(name)?;
         let Some(record) = Record::read(&home)? else {
             say(format_args!("gateway {name:?} is not installed: nothing to do"));

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 use super::home::Home;
 use super::record::Record;
 use super::step::Step;
-use super::wanted::Wanted;
+use super::wanted::{HomeFile, Wanted};
 use crate::failure::{Blame, Failure};
 use crate::management::Management;
 
@@ -84,13 +85,13 @@ impl<'a> Acting<'a> {
 
     async fn act(&mut self, step: &Step) -> anyhow::Result<()> {
         match step {
-            Step::Write { path, bytes, .. } => {
+            Step::Write { file: HomeFile { path, bytes, runs }, .. } => {
                 if let Some(parent) = path.parent() {
                     files::private_dir(parent)?;
                 }
-                self.remember(path, files::SECRET_FILE)?;
-                files::write_secret(path, bytes)?;
-                return Ok(());
+                let mode = if *runs { files::PRIVATE_DIR } else { files::SECRET_FILE };
+                self.remember(path, mode)?;
+                return write_private(path, bytes, mode);
             }
             Step::Remove { path } => {
                 self.remember(path, files::SECRET_FILE)?;
@@ -166,8 +167,8 @@ impl<'a> Acting<'a> {
         for done in self.done.iter().rev() {
             let Done::File { path, before, mode } = done else { continue };
             let undone = match before {
-                Some(bytes) if *mode == files::SECRET_FILE => files::write_secret(path, bytes).map_err(Into::into),
-                Some(bytes) => write_public(path, bytes),
+                Some(bytes) if *mode == PUBLIC_FILE => write_public(path, bytes),
+                Some(bytes) => write_private(path, bytes, *mode),
                 None => fs::remove_file(path).map_err(Into::into),
             };
             left.extend(undone.err().map(|error| format!("{}: {error:#}", path.display())));
@@ -206,10 +207,17 @@ fn missing_parents(path: &Path) -> Vec<PathBuf> {
     missing
 }
 
+fn write_private(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    files::write_secret(path, bytes)?;
+    if mode != files::SECRET_FILE {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
 /// In one step, as others may read it.
 fn write_public(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     use std::io::Write as _;
-    use std::os::unix::fs::PermissionsExt as _;
     let dir = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
     let mut file = tempfile::NamedTempFile::new_in(dir).with_context(|| dir.display().to_string())?;

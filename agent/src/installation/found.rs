@@ -59,7 +59,7 @@ async fn services(home: &Home) -> Option<Services> {
 /// Configuration and certificates; sockets and locks are not looked at.
 fn home_files(home: &Home) -> Result<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>, Failure> {
     let mut found = BTreeMap::new();
-    for path in [home.definition(), home.site_id()] {
+    for path in [home.definition(), home.site_id(), home.program()] {
         add(&mut found, path)?;
     }
     let config = home.config();

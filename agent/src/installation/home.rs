@@ -53,6 +53,11 @@ impl Home {
         self.0.join("record.json")
     }
 
+    /// The program, where the gateway has one of its own.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.0.join("bin/moorline")
+    }
+
     /// Where the router opens its sockets.
     pub(crate) fn sockets(&self) -> PathBuf {
         self.0.join("run")

@@ -23,10 +23,10 @@ pub(crate) fn plan(wanted: &Wanted, found: &Found) -> Result<Vec<Step>, Failure>
         )));
     }
     let mut steps = Vec::new();
-    for (path, bytes) in &wanted.files {
-        let there = found.files.get(path);
-        if there != Some(bytes) {
-            steps.push(Step::Write { path: path.clone(), bytes: bytes.clone(), new: there.is_none() });
+    for file in &wanted.files {
+        let there = found.files.get(&file.path);
+        if there != Some(&file.bytes) {
+            steps.push(Step::Write { file: file.clone(), new: there.is_none() });
         }
     }
     let mut units_changed = found.unit.needs_reload;
@@ -35,17 +35,19 @@ pub(crate) fn plan(wanted: &Wanted, found: &Found) -> Result<Vec<Step>, Failure>
         steps.push(Step::WriteUnit { path, text, new: found.unit_text.is_none() });
         units_changed = true;
     }
-    if units_changed {
-        steps.push(Step::Reload);
-    }
     if !found.unit.is_enabled() {
         steps.push(Step::Enable { unit: unit.clone() });
+        // A unit that was enabled is read anew, as the links are part of it.
+        units_changed = true;
+    }
+    if units_changed {
+        steps.push(Step::Reload);
     }
     if found.linger == Linger::Off {
         steps.push(Step::Linger);
     }
     steps.extend(run(wanted, found, unit));
-    let kept = |path: &_| wanted.files.iter().any(|(wanted, _)| wanted == path);
+    let kept = |path: &_| wanted.files.iter().any(|wanted| wanted.path == *path);
     let old = found.files.keys().filter(|path| !kept(*path));
     steps.extend(old.map(|path| Step::Remove { path: path.clone() }));
     Ok(steps)
@@ -59,6 +61,10 @@ fn run(wanted: &Wanted, found: &Found, unit: String) -> Vec<Step> {
     let restart = |why: &str| vec![Step::Restart { unit: unit.clone(), why: why.to_owned() }];
     if found.unit_text.as_ref() != Some(&wanted.unit_text) {
         return restart("its unit has changed");
+    }
+    let programs = wanted.files.iter().filter(|file| file.runs);
+    if programs.into_iter().any(|program| found.files.get(&program.path) != Some(&program.bytes)) {
+        return restart("its program has changed");
     }
     let (Some(config), Some(services)) = (&found.config, &found.services) else {
         return restart("the router does not answer");

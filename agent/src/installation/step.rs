@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use moorline_definition::router_config::Entity;
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
+
+use super::wanted::HomeFile;
 
 /// What changes. Nothing else of the host is touched.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
-    /// A file of the gateway's home, 0600.
-    Write { path: PathBuf, bytes: Zeroizing<Vec<u8>>, new: bool },
+    /// A file of the gateway's home.
+    Write { file: HomeFile, new: bool },
     /// A file of the home that is wanted no more.
     Remove { path: PathBuf },
     /// The unit's file; it holds no secret, and systemd must read it.
@@ -52,7 +53,7 @@ impl Step {
     /// To what it is done.
     fn target(&self) -> String {
         match self {
-            Step::Write { path, .. } | Step::Remove { path } | Step::WriteUnit { path, .. } => {
+            Step::Write { file: HomeFile { path, .. }, .. } | Step::Remove { path } | Step::WriteUnit { path, .. } => {
                 path.display().to_string()
             }
             Step::Reload => "systemd's units".to_owned(),

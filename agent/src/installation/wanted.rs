@@ -1,6 +1,7 @@
 //! What a definition wants on this host.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use moorline_bundle::{Credentials, Endpoint, LinkToken, files};
@@ -25,31 +26,61 @@ const LARGEST_SITE_ID: u64 = 100;
 pub(crate) struct Wanted {
     pub(crate) home: Home,
     pub(crate) gateway: String,
-    /// Files of the home, 0600.
-    pub(crate) files: Vec<(PathBuf, Zeroizing<Vec<u8>>)>,
+    pub(crate) files: Vec<HomeFile>,
     pub(crate) config: RouterConfig,
     pub(crate) unit: UnitName,
     pub(crate) unit_file: PathBuf,
     pub(crate) unit_text: String,
 }
 
-/// What the command line says besides the definition.
-pub(crate) struct Wishes<'a> {
-    /// None: the credentials that are installed stay.
-    pub(crate) token: Option<LinkToken>,
-    pub(crate) router_id_suffix: Option<&'a str>,
-    pub(crate) proxy: &'a ProxyArguments,
+/// A file of the home: 0600, a program 0700.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HomeFile {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    pub(crate) runs: bool,
+}
+
+/// How it shall run, whatever it serves.
+pub(crate) struct Wishes {
     /// How long connections may take to finish when the gateway stops.
-    pub(crate) drain: std::time::Duration,
+    pub(crate) drain: Duration,
     /// systemd's release, where it is known.
     pub(crate) release: Option<u32>,
     /// Whether systemd can give the router namespaces of its own.
     pub(crate) sandboxing: bool,
 }
 
-impl Wanted {
-    /// Reads all that is needed. Changes nothing.
-    pub(crate) fn of(file: &DefinitionFile, definition: &Definition, wishes: &Wishes<'_>) -> Result<Wanted, Failure> {
+/// What it serves, and with which keys.
+pub(crate) struct Parts {
+    pub(crate) gateway: String,
+    pub(crate) home: Home,
+    pub(crate) site_id: String,
+    /// As the user wrote it; a bundle of Skupper's has none.
+    pub(crate) definition: Option<Vec<u8>>,
+    pub(crate) config: RouterConfig,
+    pub(crate) credentials: Credentials,
+    /// Certificates of services: `<profile>/<file>`, and what is in it.
+    pub(crate) service_certificates: Vec<(String, Zeroizing<Vec<u8>>)>,
+    /// A program of the gateway's own; none: this one, where it is.
+    pub(crate) program: Option<Vec<u8>>,
+}
+
+/// The uplink that a definition shall have, as far as the command line says.
+pub(crate) struct UplinkWishes<'a> {
+    /// None: the one that is installed stays.
+    pub(crate) token: Option<LinkToken>,
+    pub(crate) router_id_suffix: Option<&'a str>,
+    pub(crate) proxy: &'a ProxyArguments,
+}
+
+impl Parts {
+    /// Reads all that a definition needs. Changes nothing.
+    pub(crate) fn of_definition(
+        file: &DefinitionFile,
+        definition: &Definition,
+        wishes: &UplinkWishes<'_>,
+    ) -> Result<Parts, Failure> {
         let gateway = definition.name.as_str();
         let home = Home::of(gateway)?;
         let (uplink, credentials) = match &wishes.token {
@@ -60,34 +91,65 @@ impl Wanted {
         let identity = Identity { router_id_suffix: wishes.router_id_suffix, site_id: &site_id };
         let mut config = configuration::router_config(definition, &uplink, &identity, home.path())?;
         wishes.proxy.apply(&mut config)?;
-        // Nobody asked for the management port that a definition without listeners gets; the gateway has a socket.
-        if definition.qdr_listeners.is_empty() {
-            config.listeners.clear();
-        }
-
-        let mut wanted: Vec<(PathBuf, Zeroizing<Vec<u8>>)> = Vec::new();
-        let mut add = |path: PathBuf, bytes: Vec<u8>| wanted.push((path, Zeroizing::new(bytes)));
-        add(home.site_id(), format!("{site_id}\n").into_bytes());
-        add(home.definition(), file.text().as_bytes().to_vec());
-        for (name, pem) in
-            [("ca.crt", credentials.ca_pem()), ("tls.crt", credentials.cert_pem()), ("tls.key", credentials.key_pem())]
-        {
-            add(home.uplink().join(name), pem.as_bytes().to_vec());
-        }
-        for (path, source) in service_certificates(&config, &home, &file.credentials_dir) {
-            add(path, files::read_bounded(&source, LARGEST_PEM).or_input()?);
-        }
-        add(home.config(), config.to_json().into_bytes());
-
-        let unit = UnitName::service(gateway).or_input()?;
-        let unit_text = unit_text(&home, gateway, &site_id, wishes)?.text(&unit, wishes.release).or_runtime()?;
-        let unit_file = user_unit_directory(&directories::config()?).join(unit.to_string());
-        Ok(Wanted { gateway: gateway.to_owned(), files: wanted, config, unit, unit_file, unit_text, home })
+        let service_certificates = read_service_certificates(&config, &file.credentials_dir)?;
+        Ok(Parts {
+            gateway: gateway.to_owned(),
+            home,
+            site_id,
+            definition: Some(file.text().as_bytes().to_vec()),
+            config,
+            credentials,
+            service_certificates,
+            program: None,
+        })
     }
 }
 
-fn unit_text(home: &Home, gateway: &str, site_id: &str, wishes: &Wishes<'_>) -> Result<ServiceUnit, Failure> {
-    let program = std::env::current_exe().context("where this program is cannot be told").or_runtime()?;
+impl Wanted {
+    pub(crate) fn of(parts: Parts, wishes: &Wishes) -> Result<Wanted, Failure> {
+        let Parts { gateway, home, site_id, definition, mut config, credentials, .. } = parts;
+        // Nobody asked for the management port that a definition without listeners gets; the gateway has a socket.
+        config.listeners.retain(|listener| !configuration::is_unasked(listener));
+
+        let mut wanted: Vec<HomeFile> = Vec::new();
+        let mut add = |path: PathBuf, bytes: Zeroizing<Vec<u8>>| wanted.push(HomeFile { path, bytes, runs: false });
+        let plain = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
+        add(home.site_id(), plain(&format!("{site_id}\n")));
+        if let Some(definition) = definition {
+            add(home.definition(), Zeroizing::new(definition));
+        }
+        for (name, pem) in
+            [("ca.crt", credentials.ca_pem()), ("tls.crt", credentials.cert_pem()), ("tls.key", credentials.key_pem())]
+        {
+            add(home.uplink().join(name), plain(pem));
+        }
+        for (path, bytes) in parts.service_certificates {
+            add(home.certificates().join(path), bytes);
+        }
+        add(home.config(), plain(&config.to_json()));
+        let program = match parts.program {
+            Some(bytes) => {
+                wanted.push(HomeFile { path: home.program(), bytes: Zeroizing::new(bytes), runs: true });
+                home.program()
+            }
+            None => std::env::current_exe().context("where this program is cannot be told").or_runtime()?,
+        };
+
+        let unit = UnitName::service(&gateway).or_input()?;
+        let unit_text = unit_text(&home, &gateway, &site_id, program, wishes)?;
+        let unit_text = unit_text.text(&unit, wishes.release).or_runtime()?;
+        let unit_file = user_unit_directory(&directories::config()?).join(unit.to_string());
+        Ok(Wanted { gateway, files: wanted, config, unit, unit_file, unit_text, home })
+    }
+}
+
+fn unit_text(
+    home: &Home,
+    gateway: &str,
+    site_id: &str,
+    program: PathBuf,
+    wishes: &Wishes,
+) -> Result<ServiceUnit, Failure> {
     let text = |path: &Path| configuration::text(path);
     let arguments = vec![
         "router".to_owned(),
@@ -121,25 +183,29 @@ fn unit_text(home: &Home, gateway: &str, site_id: &str, wishes: &Wishes<'_>) -> 
 }
 
 /// A router that says nothing for so long is started again.
-const WATCHDOG: std::time::Duration = std::time::Duration::from_secs(30);
+const WATCHDOG: Duration = Duration::from_secs(30);
 
-/// Copies of the services' certificates: where they go in the home, and where they are.
-fn service_certificates(config: &RouterConfig, home: &Home, from: &Path) -> Vec<(PathBuf, PathBuf)> {
+/// Copies of the services' certificates that a configuration names, from folders of their own in `from`.
+pub(crate) fn read_service_certificates(
+    config: &RouterConfig,
+    from: &Path,
+) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, Failure> {
     let profiles = config.ssl_profiles.iter().filter(|profile| profile.name != UPLINK_PROFILE);
     let paths = profiles.flat_map(|profile| [&profile.ca_cert_file, &profile.cert_file, &profile.private_key_file]);
     let folder = format!("/{CERTIFICATES_FOLDER}/");
-    let mut found: Vec<(PathBuf, PathBuf)> = paths
-        .flatten()
-        .filter_map(|path| path.rsplit_once(&folder))
-        .map(|(_, rest)| (home.certificates().join(rest), from.join(rest)))
-        .collect();
+    let mut found: Vec<String> =
+        paths.flatten().filter_map(|path| path.rsplit_once(&folder)).map(|(_, rest)| rest.to_owned()).collect();
     found.sort();
     found.dedup();
-    found
+    let read = |path: String| {
+        let bytes = files::read_bounded(&from.join(&path), LARGEST_PEM).or_input()?;
+        Ok((path, Zeroizing::new(bytes)))
+    };
+    found.into_iter().map(read).collect()
 }
 
 /// The identity that the gateway has, or a new one.
-fn site_id(home: &Home) -> Result<String, Failure> {
+pub(crate) fn site_id(home: &Home) -> Result<String, Failure> {
     let path = home.site_id();
     if !path.exists() {
         return Ok(host::new_id());

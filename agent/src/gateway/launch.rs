@@ -1,0 +1,127 @@
+//! `moorline gateway launch`: the gateway of a bundle, installed on this host.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+use moorline_bundle::{Bundle, Maker, Purpose, ServiceProfile};
+use moorline_definition::router_config::{RouterConfig, parse};
+use zeroize::Zeroizing;
+
+use super::configuration;
+use super::install::{CHANGE, Planned, block_on};
+use crate::cli::closing;
+use crate::failure::{Blame, Failure};
+use crate::host;
+use crate::installation::home::Home;
+use crate::installation::wanted::{Parts, site_id};
+use crate::lock::Lock;
+use crate::output;
+
+/// Install the gateway of a bundle on this host, or upgrade the one that is there
+///
+/// Takes the archive or the directory that it was unpacked into: bundles of `moorline gateway generate-bundle` and of
+/// `skupper gateway generate-bundle` 1.5 to 1.9. The bundle is checked as a whole before anything is written. Launching a
+/// newer bundle of the same name changes only what differs.
+#[derive(Debug, Args)]
+#[command(after_long_help = closing!(
+    "moorline gateway launch database.tar.gz",
+    "moorline gateway launch ./unpacked -t service",
+))]
+pub(crate) struct Arguments {
+    /// NAME.tar.gz, or the directory that it was unpacked into
+    #[arg(value_name = "BUNDLE")]
+    bundle: PathBuf,
+
+    /// What the gateway runs in
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum, default_value_t = Type::Service)]
+    kind: Type,
+
+    /// How long open connections may take to finish when the gateway stops, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    drain_timeout: u32,
+
+    /// How long to wait for the link to the network, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    wait: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Type {
+    /// A service of the user's systemd
+    Service,
+    /// A container; not served yet
+    #[value(hide = true)]
+    Podman,
+    /// A container; not served yet
+    #[value(hide = true)]
+    Docker,
+}
+
+impl Arguments {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        if self.kind != Type::Service {
+            return Err(Failure::Input(anyhow!(
+                "this version runs gateways as services alone: leave -t away, or say -t service"
+            )));
+        }
+        let bundle = Bundle::open(&self.bundle).or_input()?;
+        bundle.credentials.check(Purpose::Client, SystemTime::now()).or_input()?;
+        block_on(self.launch(bundle))
+    }
+
+    async fn launch(&self, bundle: Bundle) -> Result<(), Failure> {
+        let _lock = Lock::take(&Home::lock()?, CHANGE)?;
+        let home = Home::of(&bundle.name)?;
+        let site_id = site_id(&home)?;
+        let config = self.router_config(&bundle, &home, &site_id)?;
+        let definition = match &bundle.maker {
+            Maker::Moorline { definition, .. } => Some(definition.clone().into_bytes()),
+            Maker::Skupper { .. } => {
+                output::warning("the bundle is one of Skupper's: it runs on this program's own router");
+                None
+            }
+        };
+        let parts = Parts {
+            gateway: bundle.name.clone(),
+            home,
+            site_id,
+            definition,
+            config,
+            credentials: bundle.credentials.clone(),
+            service_certificates: bundle.service_profiles.iter().flat_map(certificates).collect(),
+            program: bundle.program,
+        };
+        Planned::of(parts, self.drain_timeout).await?.carry_out(self.wait).await
+    }
+
+    /// The bundle's template for this host. Two gateways of one host are two routers, so that their ids must differ.
+    fn router_config(&self, bundle: &Bundle, home: &Home, site_id: &str) -> Result<RouterConfig, Failure> {
+        let directory = configuration::text(home.path())?;
+        let variable = |name: &str| match name {
+            "QDR_CONF_DIR" => Some(directory.clone()),
+            "HOSTNAME" => Some(format!("{}-{}", host::name(), bundle.name)),
+            "ROUTER_ID" => Some(site_id.to_owned()),
+            _ => None,
+        };
+        parse(&bundle.router_config, &variable).map_err(|error| {
+            let lines: Vec<String> = error
+                .problems
+                .iter()
+                .map(|problem| format!("{}: config/skrouterd.json: {problem}", self.bundle.display()))
+                .collect();
+            Failure::Input(anyhow!("{}", lines.join("\nerror: ")))
+        })
+    }
+}
+
+fn certificates(profile: &ServiceProfile) -> Vec<(String, Zeroizing<Vec<u8>>)> {
+    let path = |file: &str| format!("{}/{file}", profile.name);
+    let mut files = vec![(path("ca.crt"), Zeroizing::new(profile.ca_crt.clone()))];
+    if let Some((certificate, key)) = &profile.pair {
+        files.push((path("tls.crt"), Zeroizing::new(certificate.clone())));
+        files.push((path("tls.key"), key.clone()));
+    }
+    files
+}
