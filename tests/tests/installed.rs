@@ -50,6 +50,11 @@ fn an_apply_that_is_killed_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_bundle_is_launched_and_removed_by_its_scripts() {
+    as_a_user_with_systemd("a_bundle_is_launched_and_removed_by_its_scripts");
+}
+
+#[test]
 fn a_unit_that_is_not_ours_is_left_alone() {
     as_a_user_with_systemd("a_unit_that_is_not_ours_is_left_alone");
 }
@@ -269,6 +274,52 @@ mod on_host {
             host.good(&["remove", "gate"]);
             assert_eq!(host.tree(), before, "something stays behind");
         }
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_bundle_is_launched_and_removed_by_its_scripts() {
+        let host = Host::new();
+        host.write(&host.definition());
+        // A debug build with all that a debugger wants is larger than programs in bundles may be.
+        host.good(&["generate-bundle", "gate.yaml", ".", "--token", "token.yaml", "--without-program"]);
+        let archive = host.home.join("gate.tar.gz");
+        assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
+        let unpacked = host.home.join("unpacked");
+        fs::create_dir(&unpacked).unwrap();
+        let tar = |file: &Path| finish(Command::new("tar").arg("-xzf").arg(file).arg("-C").arg(&unpacked));
+        assert!(tar(&archive).status.success());
+        let before = host.tree();
+        let path = format!("{}:/usr/bin:/bin", program().parent().unwrap().display());
+        let script = |shell: &str, name: &str| {
+            let mut script = Command::new(shell);
+            let output = finish(script.arg(name).current_dir(&unpacked).env("PATH", &path));
+            assert!(output.status.success(), "{shell} {name}: {}{}", stdout(&output), stderr(&output));
+            stdout(&output)
+        };
+        for (shell, launch, remove) in [
+            ("sh", "launch.py", "remove.py"),
+            ("bash", "launch.sh", "remove.sh"),
+            ("python3", "launch.py", "remove.py"),
+        ] {
+            let said = script(shell, launch);
+            assert!(said.contains("runs and is linked to"), "{said}");
+            drop(host.client());
+            assert!(!script(shell, launch).contains("write "), "launched twice, something was written again");
+            assert!(script(shell, remove).contains("is removed"));
+            assert!(script(shell, remove).contains("nothing to do"));
+            assert_eq!(host.tree(), before, "something stays behind");
+        }
+
+        // As Skupper makes it: what is served is in the router's configuration alone.
+        for ours in ["manifest.json", "gateway.yaml", "launch.py", "remove.py"] {
+            fs::remove_file(unpacked.join(ours)).unwrap();
+        }
+        fs::write(unpacked.join("expandvars.py"), "").unwrap();
+        let output = host.run(&["launch", "unpacked", "--wait", "60"]);
+        assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+        drop(host.client());
+        host.good(&["remove", "gate"]);
     }
 
     #[test]
