@@ -7,12 +7,11 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use moorline_bundle::{Contents, ServiceProfile};
 use moorline_definition::router_config::{GatewayOptions, Uplink, from_definition};
-use zeroize::Zeroizing;
 
 use crate::cli::closing;
 use crate::definition_file::DefinitionArguments;
 use crate::failure::{Blame, Failure};
-use crate::installation::wanted::read_service_certificates;
+use crate::installation::wanted::{Certificates, read_service_certificates};
 use crate::output::say;
 use crate::{host, token_file};
 
@@ -95,7 +94,7 @@ impl Arguments {
 }
 
 /// The certificates of services, one profile a folder.
-fn profiles(certificates: Vec<(String, Zeroizing<Vec<u8>>)>) -> Result<Vec<ServiceProfile>, Failure> {
+fn profiles(certificates: Certificates) -> Result<Vec<ServiceProfile>, Failure> {
     let mut profiles: Vec<ServiceProfile> = Vec::new();
     let folder = |path: &str| path.split_once('/').map(|(folder, _)| folder.to_owned()).unwrap_or_default();
     let mut names: Vec<String> = certificates.iter().map(|(path, _)| folder(path)).collect();

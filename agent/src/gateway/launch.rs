@@ -15,7 +15,7 @@ use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::installation::home::Home;
-use crate::installation::wanted::{Parts, site_id};
+use crate::installation::wanted::{Certificates, Parts, site_id};
 use crate::lock::Lock;
 use crate::output;
 
@@ -116,7 +116,7 @@ impl Arguments {
     }
 }
 
-fn certificates(profile: &ServiceProfile) -> Vec<(String, Zeroizing<Vec<u8>>)> {
+fn certificates(profile: &ServiceProfile) -> Certificates {
     let path = |file: &str| format!("{}/{file}", profile.name);
     let mut files = vec![(path("ca.crt"), Zeroizing::new(profile.ca_crt.clone()))];
     if let Some((certificate, key)) = &profile.pair {

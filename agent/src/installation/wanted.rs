@@ -51,6 +51,9 @@ pub(crate) struct Wishes {
     pub(crate) sandboxing: bool,
 }
 
+/// Certificates of services: `<profile>/<file>`, and what is in it.
+pub(crate) type Certificates = Vec<(String, Zeroizing<Vec<u8>>)>;
+
 /// What it serves, and with which keys.
 pub(crate) struct Parts {
     pub(crate) gateway: String,
@@ -60,8 +63,7 @@ pub(crate) struct Parts {
     pub(crate) definition: Option<Vec<u8>>,
     pub(crate) config: RouterConfig,
     pub(crate) credentials: Credentials,
-    /// Certificates of services: `<profile>/<file>`, and what is in it.
-    pub(crate) service_certificates: Vec<(String, Zeroizing<Vec<u8>>)>,
+    pub(crate) service_certificates: Certificates,
     /// A program of the gateway's own; none: this one, where it is.
     pub(crate) program: Option<Vec<u8>>,
 }
@@ -186,10 +188,7 @@ fn unit_text(
 const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// Copies of the services' certificates that a configuration names, from folders of their own in `from`.
-pub(crate) fn read_service_certificates(
-    config: &RouterConfig,
-    from: &Path,
-) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, Failure> {
+pub(crate) fn read_service_certificates(config: &RouterConfig, from: &Path) -> Result<Certificates, Failure> {
     let profiles = config.ssl_profiles.iter().filter(|profile| profile.name != UPLINK_PROFILE);
     let paths = profiles.flat_map(|profile| [&profile.ca_cert_file, &profile.cert_file, &profile.private_key_file]);
     let folder = format!("/{CERTIFICATES_FOLDER}/");
