@@ -29,8 +29,9 @@ fn build() -> PathBuf {
     cargo.args(["build", "--quiet", "--release", "--package", "moorline"]).current_dir(workspace);
     let status = cargo.status().expect("start cargo");
     assert!(status.success(), "the program under test does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    workspace.join(target).join("release/moorline")
+    // This test is target/HOST/PROFILE/deps/NAME.
+    let test = std::env::current_exe().expect("where this test is");
+    test.ancestors().nth(3).expect("a target directory").join("release/moorline")
 }
 
 /// The program with `arguments`, as a user whose home is `home` and who has set nothing.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nix::sys::signal::Signal;
-use nix::unistd::{Uid, User};
+use nix::unistd::Uid;
 
 use crate::ports::free_port;
 use crate::process::{Process, eventually};
@@ -35,15 +35,15 @@ impl Postgres {
         let home = Scratch::new();
         // The server refuses to run as root.
         let user = Uid::effective().is_root().then(|| {
-            let user = User::from_name("postgres").expect("the users").expect("the user postgres");
-            chown(home.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("chown");
-            user
+            let (uid, gid) = (number_of_postgres("-u"), number_of_postgres("-g"));
+            chown(home.path(), Some(uid), Some(gid)).expect("chown");
+            (uid, gid)
         });
         let as_server = |program: &str| {
             let mut command = Command::new(binary(program));
             command.current_dir(home.path());
-            if let Some(user) = &user {
-                command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+            if let Some((uid, gid)) = user {
+                command.uid(uid).gid(gid);
             }
             command
         };
@@ -103,6 +103,12 @@ fn client(program: &str, host: &str, port: u16) -> Command {
     command.env("PGCONNECT_TIMEOUT", "60").env("PGSSLMODE", "disable");
     command.args(["-h", host, "-p", &port.to_string(), "-U", "postgres"]);
     command
+}
+
+/// The number of the user (`-u`) or group (`-g`) that the server's package made. A static program cannot ask for it.
+fn number_of_postgres(which: &str) -> u32 {
+    let output = Command::new("id").args([which, "postgres"]).output().expect("start id");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("the user postgres")
 }
 
 /// The newest version that is installed, else what PATH has.

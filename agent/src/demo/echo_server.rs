@@ -1,7 +1,7 @@
 //! The demo's server: greets, then sends everything back.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ pub(super) const GREETING: &str = "Hello from the far side of the network. What 
 
 /// Serves on a free port of this machine until the runtime ends. Answers where.
 pub(super) async fn start() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {

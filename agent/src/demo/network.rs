@@ -1,7 +1,7 @@
 //! The demo's network: a hub, a gateway that binds a server, a gateway that forwards it.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -202,6 +202,6 @@ async fn create_token(file: &str, state: &str) -> anyhow::Result<()> {
 
 /// A port that nobody has now. Somebody may take it before we do; the one who then fails says so.
 fn free_port() -> anyhow::Result<u16> {
-    let probe = TcpListener::bind(("127.0.0.1", 0)).context("no port of 127.0.0.1 is free")?;
+    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port of 127.0.0.1 is free")?;
     Ok(probe.local_addr()?.port())
 }

@@ -1,28 +1,47 @@
 //! Host names to addresses.
+//!
+//! The program is static, and glibc's resolver does not work in a static program: it loads the host's own modules. So the
+//! two files that matter are read here, `/etc/hosts` and `/etc/resolv.conf`, and name servers are asked by hickory.
+
+mod dns;
+mod hosts;
+mod names;
+mod watched;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
 
-/// All addresses of a host, in the order to try them: the resolver's first family first, then in turns.
+use names::Names;
+
+thread_local! {
+    /// Of the router's one thread, whose runtime the questions to name servers belong to.
+    static NAMES: Rc<Names> = Rc::new(Names::of_host());
+}
+
+/// All addresses of a host, in the order to try them: the hosts file's first family first, IPv4 of name servers', then in
+/// turns. Gives up after some seconds.
 ///
 /// Addresses and `localhost` need no resolver.
 pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let host = bare(host);
-    if let Some(known) = without_resolver(host) {
-        return Ok(with_port(&known, port));
-    }
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
-    Ok(in_turns(&found))
+    let known = match without_resolver(host) {
+        Some(known) => known,
+        None => NAMES.with(Rc::clone).addresses(host).await?,
+    };
+    Ok(in_turns(&known).into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 
 /// The same for the time before the router's thread runs; blocks.
 pub(super) fn resolve_blocking(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    use std::net::ToSocketAddrs;
-    let host = bare(host);
-    if let Some(known) = without_resolver(host) {
-        return Ok(with_port(&known, port));
-    }
-    Ok(in_turns(&(host, port).to_socket_addrs()?.collect::<Vec<_>>()))
+    // A thread, because the caller's may be one that drives a runtime already.
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(resolve(host, port))
+        });
+        asking.join().unwrap_or_else(|_| Err(io::Error::other("the resolver failed")))
+    })
 }
 
 /// A host without the brackets that an IPv6 address may be written in.
@@ -36,19 +55,18 @@ pub(super) fn host_port(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
+/// Names below `localhost` are this host too (RFC 6761).
 fn without_resolver(host: &str) -> Option<Vec<IpAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(vec![address]);
     }
-    host.eq_ignore_ascii_case("localhost")
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    last.eq_ignore_ascii_case("localhost")
         .then(|| vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)])
 }
 
-fn with_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
-    addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()
-}
-
-fn in_turns(found: &[SocketAddr]) -> Vec<SocketAddr> {
+fn in_turns(found: &[IpAddr]) -> Vec<IpAddr> {
     let Some(first) = found.first() else {
         return Vec::new();
     };
@@ -56,7 +74,7 @@ fn in_turns(found: &[SocketAddr]) -> Vec<SocketAddr> {
         found.iter().copied().partition(|address| address.is_ipv4() == first.is_ipv4());
     same.reverse();
     other.reverse();
-    let mut ordered: Vec<SocketAddr> = Vec::with_capacity(found.len());
+    let mut ordered: Vec<IpAddr> = Vec::with_capacity(found.len());
     loop {
         for family in [&mut same, &mut other] {
             if let Some(address) = family.pop()
@@ -77,9 +95,9 @@ mod tests {
 
     #[test]
     fn families_take_turns_and_doubles_go() {
-        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let found = ["[::1]:5", "[::2]:5", "1.1.1.1:5", "[::1]:5", "2.2.2.2:5"].map(parse);
-        let expected = ["[::1]:5", "1.1.1.1:5", "[::2]:5", "2.2.2.2:5"].map(parse);
+        let parse = |text: &str| text.parse::<IpAddr>().unwrap();
+        let found = ["::1", "::2", "1.1.1.1", "::1", "2.2.2.2"].map(parse);
+        let expected = ["::1", "1.1.1.1", "::2", "2.2.2.2"].map(parse);
         assert_eq!(in_turns(&found), expected);
     }
 
@@ -93,8 +111,16 @@ mod tests {
 
     #[test]
     fn localhost_needs_no_resolver() {
-        let found = resolve_blocking("LocalHost", 7).unwrap();
-        assert_eq!(found.len(), 2);
-        assert!(found[0].is_ipv4());
+        for name in ["LocalHost", "localhost.", "db.localhost"] {
+            let found = resolve_blocking(name, 7).unwrap();
+            assert_eq!(found, ["127.0.0.1:7".parse().unwrap(), "[::1]:7".parse().unwrap()], "{name}");
+        }
+        assert_eq!(without_resolver("notlocalhost"), None);
+        assert_eq!(without_resolver("localhost.example.com"), None);
+    }
+
+    #[tokio::test]
+    async fn a_runtime_on_the_same_thread_is_no_obstacle_to_blocking() {
+        assert_eq!(resolve_blocking("127.0.0.1", 7).unwrap(), ["127.0.0.1:7".parse().unwrap()]);
     }
 }

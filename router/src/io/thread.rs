@@ -24,8 +24,8 @@ use super::uplink::{self, UplinkPlan};
 use super::vanflow::Telling;
 use crate::core::Settings;
 
-/// Names are resolved on helper threads; more than this many wait in line.
-const RESOLVER_THREADS: usize = 4;
+/// Certificate files are read on helper threads; more than this many wait in line.
+const READER_THREADS: usize = 2;
 
 /// The ends of the handle's channels.
 pub(super) struct Channels {
@@ -42,7 +42,7 @@ pub(super) fn run(
     channels: Channels,
     started: std::sync::mpsc::SyncSender<io::Result<()>>,
 ) {
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVER_THREADS).build();
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(READER_THREADS).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -66,7 +66,7 @@ pub(super) fn run(
             }
         }
     });
-    // Every task ends here; a name that is being resolved is not waited for.
+    // Every task ends here; a file that is being read is not waited for.
     drop(tasks);
     runtime.shutdown_background();
     let (answers, drained) = match outcome {
