@@ -10,6 +10,7 @@ mod docs;
 mod embedded;
 mod failure;
 mod gateway;
+mod health;
 mod host;
 mod hub;
 mod installation;

@@ -40,7 +40,7 @@ pub struct ContainerName(String);
 
 /// A container as it is to be.
 ///
-/// It has the host's network, is started again whenever it ends, sees its own files read-only, and has no capabilities
+/// It has the host's network, is started again whenever it ends, sees the files that it is given, read-only but where it is said, and has no capabilities
 /// and no way to more privileges. What the engine logs, and how, is left to the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
@@ -66,7 +66,7 @@ pub struct Container {
     pub stop_grace: Duration,
 }
 
-/// A file or directory of the host that a container sees, and cannot change.
+/// A file or directory of the host that a container sees.
 ///
 /// Where SELinux is on it is given a label that lets this container in and no other: it must be ours, not a directory
 /// such as a home.
@@ -76,6 +76,8 @@ pub struct BindMount {
     pub source: PathBuf,
     /// The path in the container.
     pub target: PathBuf,
+    /// Whether it may be changed.
+    pub writable: bool,
 }
 
 /// A user of the host, by number, who owns files that nobody else may read.

@@ -74,6 +74,12 @@ pub fn network_image(environment: &Environment, tag: &str) -> String {
     format!("{}/skupper-router:{tag}", registry.trim_end_matches('/'))
 }
 
+/// The name of the image that [`Engine::router_image`] makes of a program.
+pub fn router_image_name(binary: &[u8]) -> String {
+    let digest = sha256(binary);
+    format!("{REPOSITORY}:{}", digest.get(..12).unwrap_or(&digest))
+}
+
 impl Engine {
     /// The image called `name` on this host; `None` if there is none.
     pub async fn image(&self, name: &str) -> Result<Option<Image>, EngineFault> {
@@ -95,8 +101,7 @@ impl Engine {
     /// static ELF program for 64 bits.
     pub async fn router_image(&self, binary: &[u8]) -> Result<BuiltImage, EngineFault> {
         let architecture = elf::architecture(binary)?;
-        let digest = hex_sha256(binary);
-        let name = format!("{REPOSITORY}:{}", digest.get(..12).unwrap_or(&digest));
+        let (digest, name) = (sha256(binary), router_image_name(binary));
         let ours = |image: &Image| image.labels.get(label::BINARY) == Some(&digest);
         if let Some(image) = self.image(&name).await?.filter(ours) {
             return Ok(BuiltImage { name, id: image.id, built: false });
@@ -144,7 +149,8 @@ impl Engine {
 }
 
 /// SHA-256 in hexadecimal digits.
-pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
+/// The SHA-256 of bytes, as 64 hexadecimal digits: for labels.
+pub fn sha256(bytes: &[u8]) -> String {
     digest::digest(&digest::SHA256, bytes).as_ref().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

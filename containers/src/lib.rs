@@ -24,7 +24,7 @@ pub use container::{BindMount, Container, ContainerName, HealthCheck, Owner, lab
 pub use endpoint::{Address, Endpoint, Environment, Source, endpoints};
 pub use engine::{Engine, Facts};
 pub use fault::EngineFault;
-pub use image::{BuiltImage, DEFAULT_REGISTRY, Image, PullProgress, network_image};
+pub use image::{BuiltImage, DEFAULT_REGISTRY, Image, PullProgress, network_image, router_image_name, sha256};
 pub use observed::{Health, Lifecycle, Observed};
 pub use quadlet::{QuadletFault, quadlet, quadlet_available};
 

@@ -33,7 +33,7 @@ fn gateway() -> Container {
         command: vec!["router".into(), "-c".into(), "/config/a b.json".into()],
         environment: vec![("SKUPPER_SITE_ID".into(), "100% $x".into())],
         labels: BTreeMap::from([("application".into(), "skupper".into())]),
-        mounts: vec![BindMount { source: "/home/gw/my $dir".into(), target: "/config".into() }],
+        mounts: vec![BindMount { source: "/home/gw/my $dir".into(), target: "/config".into(), writable: false }],
         owner: Owner { uid: 1001, gid: 1002 },
         health: Some(HealthCheck {
             command: vec!["/moorline".into(), "health".into()],

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use moorline_systemd::{Manager, Scope};
 
 use super::configuration;
 use super::proxy::ProxyArguments;
@@ -14,17 +13,16 @@ use crate::definition_file::DefinitionArguments;
 use crate::failure::{Blame, Failure};
 use crate::installation::act::Acting;
 use crate::installation::found::Found;
+use crate::installation::keeper::{GatewayType, Keeper};
 use crate::installation::plan::plan;
 use crate::installation::record::Record;
 use crate::installation::step::Step;
-use crate::installation::wanted::{Parts, UplinkWishes, Wanted, Wishes};
+use crate::installation::wanted::{Parts, UplinkWishes, Wanted};
 use crate::output::{self, say};
 use crate::token_file;
 
 /// What holds the lock that changes take.
 pub(super) const CHANGE: &str = "another change of a gateway";
-/// For systemd to try a sandbox.
-const SANDBOX_LIMIT: Duration = Duration::from_secs(5);
 
 /// Which gateway, and how it links.
 #[derive(Debug, Args)]
@@ -35,6 +33,10 @@ pub(super) struct InstallArguments {
     /// The link token; a gateway that is installed keeps its link without one
     #[arg(long, value_name = "TOKEN")]
     token: Option<PathBuf>,
+
+    /// What the gateway runs in
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum, default_value_t)]
+    kind: GatewayType,
 
     /// The router's id is skupper-gateway-NAME, which no other router of the network may have
     ///
@@ -55,7 +57,7 @@ pub(super) struct Planned {
     pub(super) wanted: Wanted,
     pub(super) found: Found,
     pub(super) steps: Vec<Step>,
-    pub(super) systemd: Manager,
+    keeper: Keeper,
 }
 
 impl InstallArguments {
@@ -79,36 +81,33 @@ impl InstallArguments {
         let router_id_suffix = self.router_id_suffix.as_deref();
         let wishes = UplinkWishes { token, router_id_suffix, proxy: &self.proxy };
         let parts = Parts::of_definition(&file, definition, &wishes)?;
-        Planned::of(parts, self.drain_timeout).await
+        Planned::of(parts, self.kind, self.drain_timeout).await
     }
 }
 
 impl Planned {
     /// Looks at what is there. `drain`: how long connections may take to finish when the gateway stops, in seconds.
-    pub(super) async fn of(parts: Parts, drain: u32) -> Result<Planned, Failure> {
-        let systemd = Manager::connect(Scope::User).await.or_runtime()?;
-        let version = systemd.version().await.or_runtime()?;
-        let wishes = Wishes {
-            drain: Duration::from_secs(drain.into()),
-            release: Some(version.release),
-            sandboxing: systemd.sandboxing(SANDBOX_LIMIT).await.or_runtime()?,
-        };
-        let wanted = Wanted::of(parts, &wishes)?;
-        let found = Found::look(&wanted, &systemd).await?;
+    pub(super) async fn of(parts: Parts, kind: GatewayType, drain: u32) -> Result<Planned, Failure> {
+        let keeper = kind.connect().await?;
+        let wanted = Wanted::of(parts, &keeper, Duration::from_secs(drain.into()))?;
+        let found = Found::look(&wanted, &keeper).await?;
         let steps = plan(&wanted, &found)?;
-        Ok(Planned { wanted, found, steps, systemd })
+        Ok(Planned { wanted, found, steps, keeper })
     }
 
     /// Takes the steps, then says what the router says, which may take `wait` seconds to link.
     pub(super) async fn carry_out(self, wait: u32) -> Result<(), Failure> {
-        let Planned { wanted, found, steps, systemd } = self;
-        let fresh = || Record::new(&wanted.gateway, wanted.unit.as_ref(), wanted.unit_file.clone());
+        let Planned { wanted, found, steps, keeper } = self;
+        let fresh = || Record::new(&wanted.gateway, wanted.keeper.kind());
         let record = found.record.clone().unwrap_or_else(fresh);
         if steps.is_empty() {
             say(format_args!("gateway {:?} is as it shall be: nothing to do", wanted.gateway));
         }
-        let notes = Acting::new(&wanted, &systemd).run(&steps, record, |step| say(step)).await?;
+        let notes = Acting::new(&wanted, &keeper).run(&steps, record, |step| say(step)).await?;
         notes.iter().for_each(|note| output::warning(note));
+        if let Keeper::Container(keeper) = &keeper {
+            keeper.gaps().await.iter().for_each(|gap| output::warning(gap));
+        }
         verify(&wanted.gateway, &wanted.home, wait).await
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::anyhow;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use moorline_bundle::{Bundle, Maker, Purpose, ServiceProfile};
 use moorline_definition::router_config::{RouterConfig, parse};
 use zeroize::Zeroizing;
@@ -15,6 +15,7 @@ use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::installation::home::Home;
+use crate::installation::keeper::GatewayType;
 use crate::installation::wanted::{Certificates, Parts, site_id};
 use crate::lock::Lock;
 use crate::output;
@@ -27,7 +28,7 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(after_long_help = closing!(
     "moorline gateway launch database.tar.gz",
-    "moorline gateway launch ./unpacked -t service",
+    "moorline gateway launch ./unpacked -t podman",
 ))]
 pub(crate) struct Arguments {
     /// NAME.tar.gz, or the directory that it was unpacked into
@@ -35,8 +36,8 @@ pub(crate) struct Arguments {
     bundle: PathBuf,
 
     /// What the gateway runs in
-    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum, default_value_t = Type::Service)]
-    kind: Type,
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum, default_value_t)]
+    kind: GatewayType,
 
     /// How long open connections may take to finish when the gateway stops, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
@@ -47,25 +48,8 @@ pub(crate) struct Arguments {
     wait: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Type {
-    /// A service of the user's systemd
-    Service,
-    /// A container; not served yet
-    #[value(hide = true)]
-    Podman,
-    /// A container; not served yet
-    #[value(hide = true)]
-    Docker,
-}
-
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        if self.kind != Type::Service {
-            return Err(Failure::Input(anyhow!(
-                "this version runs gateways as services alone: leave -t away, or say -t service"
-            )));
-        }
         let bundle = Bundle::open(&self.bundle).or_input()?;
         bundle.credentials.check(Purpose::Client, SystemTime::now()).or_input()?;
         block_on(self.launch(bundle))
@@ -93,7 +77,7 @@ impl Arguments {
             service_certificates: bundle.service_profiles.iter().flat_map(certificates).collect(),
             program: bundle.program,
         };
-        Planned::of(parts, self.drain_timeout).await?.carry_out(self.wait).await
+        Planned::of(parts, self.kind, self.drain_timeout).await?.carry_out(self.wait).await
     }
 
     /// The bundle's template for this host. Two gateways of one host are two routers, so that their ids must differ.

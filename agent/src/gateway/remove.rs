@@ -1,26 +1,21 @@
 //! `moorline gateway remove`: takes away what `apply` made, and nothing else.
 
 use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
 use moorline_bundle::Bundle;
-use moorline_systemd::logind::{self, User};
 use moorline_systemd::unit::UnitName;
-use moorline_systemd::{Manager, Scope};
 
 use super::install::{CHANGE, block_on};
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
+use crate::installation::gone;
 use crate::installation::home::Home;
 use crate::installation::record::Record;
 use crate::lock::Lock;
-use crate::output::{self, say};
-
-const STOP_LIMIT: Duration = Duration::from_secs(90);
+use crate::output::say;
 
 /// Stop an installed gateway and take away all that was made for it
 ///
@@ -56,8 +51,7 @@ impl Arguments {
             say(format_args!("gateway {name:?} is not installed: nothing to do"));
             return Ok(());
         };
-        let mut left = Vec::new();
-        stop(&record, &mut left).await?;
+        let mut left = record.kind.connect().await?.remove(&record).await?;
         if left.is_empty() {
             remove_home(&home, &mut left);
             for dir in record.directories.iter().rev() {
@@ -71,30 +65,6 @@ impl Arguments {
         }
         Err(Failure::Runtime(anyhow!("gateway {name:?} is not gone as a whole:\n  {}", left.join("\n  "))))
     }
-}
-
-async fn stop(record: &Record, left: &mut Vec<String>) -> Result<(), Failure> {
-    let unit: UnitName = record.unit.parse().or_runtime()?;
-    let systemd = Manager::connect(Scope::User).await.or_runtime()?;
-    let mut note = |what: &str, error: Option<String>| left.extend(error.map(|error| format!("{what}: {error}")));
-    note("stop", systemd.stop(&unit, STOP_LIMIT).await.err().map(|fault| fault.to_string()));
-    note("disable", systemd.disable(&unit).await.err().map(|fault| fault.to_string()));
-    note("remove", gone(fs::remove_file(&record.unit_file), &record.unit_file));
-    note("reload", systemd.reload().await.err().map(|fault| fault.to_string()));
-    note("reset", systemd.reset_failed(&unit).await.err().map(|fault| fault.to_string()));
-    if record.linger
-        && others()? == 0
-        && let Err(fault) = logind::disable_linger(&User::current()).await
-    {
-        output::warning(&format!("your services still run without a login: {fault}"));
-    }
-    Ok(())
-}
-
-/// How many gateways besides this one are installed.
-fn others() -> Result<usize, Failure> {
-    let all = fs::read_dir(crate::directories::gateways()?).map(|entries| entries.flatten().count()).unwrap_or(0);
-    Ok(all.saturating_sub(1))
 }
 
 /// The record goes last, so that what is left over is still known to be ours.
@@ -111,12 +81,5 @@ fn remove_home(home: &Home, left: &mut Vec<String>) {
     if left.is_empty() {
         left.extend(gone(fs::remove_file(&record), &record));
         left.extend(gone(fs::remove_dir(home.path()), home.path()));
-    }
-}
-
-fn gone(outcome: io::Result<()>, path: &Path) -> Option<String> {
-    match outcome {
-        Err(error) if error.kind() != ErrorKind::NotFound => Some(format!("{}: {error}", path.display())),
-        _ => None,
     }
 }

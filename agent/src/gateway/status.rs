@@ -5,7 +5,6 @@ use std::fs;
 use clap::{Args, ValueEnum};
 use moorline_systemd::logind::{self, Linger, User};
 use moorline_systemd::unit::UnitName;
-use moorline_systemd::{Manager, Scope, UnitState};
 use serde_json::{Value, json};
 
 use super::install::block_on;
@@ -13,6 +12,7 @@ use crate::cli::closing;
 use crate::directories;
 use crate::failure::{Blame, Failure};
 use crate::installation::home::Home;
+use crate::installation::keeper::{GatewayType, Keeper};
 use crate::installation::live;
 use crate::installation::record::Record;
 use crate::output::{count, say};
@@ -40,14 +40,19 @@ pub(crate) struct Arguments {
 enum Output {
     /// A few lines a gateway
     Text,
-    /// {"gateways": [{"name", "unit", "running", "linked", "router"}], "lingers"}: router is its whole state
+    /// {"gateways": [{"name", "type", "running", "state", "restarts", "linked", "router"}], "lingers"}: router is its whole state
     Json,
 }
 
 /// One gateway.
 struct Standing {
     name: String,
-    unit: UnitState,
+    /// None: it is not installed.
+    kind: Option<GatewayType>,
+    running: bool,
+    /// What its keeper says of it, in a word or two.
+    words: String,
+    restarts: u64,
     /// The router's state, when it tells it.
     router: Option<Value>,
 }
@@ -63,18 +68,15 @@ impl Arguments {
             None => installed()?,
         };
         let mut standings = Vec::new();
-        if !names.is_empty() {
-            let systemd = Manager::connect(Scope::User).await.or_runtime()?;
-            for name in names {
-                standings.push(Standing::of(name, &systemd).await?);
-            }
+        for name in names {
+            standings.push(Standing::of(name).await?);
         }
         let lingers = logind::linger(&User::current()).await.unwrap_or(Linger::Unknown);
         match self.output {
             Output::Json => say(format_args!("{:#}", json_of(&standings, lingers))),
             Output::Text => tell(&standings, lingers),
         }
-        if standings.iter().any(|standing| !standing.unit.is_running()) {
+        if standings.iter().any(|standing| !standing.running) {
             return Err(Failure::NotRunning);
         }
         if standings.iter().any(|standing| !standing.is_linked()) {
@@ -95,16 +97,25 @@ fn installed() -> Result<Vec<String>, Failure> {
 }
 
 impl Standing {
-    async fn of(name: String, systemd: &Manager) -> Result<Standing, Failure> {
-        let stem = UnitName::service(&name).or_input()?;
+    async fn of(name: String) -> Result<Standing, Failure> {
+        let unit = UnitName::service(&name).or_input()?;
         let home = Home::of(&name)?;
-        let unit = match Record::read(&home)? {
-            Some(record) => record.unit.parse().or_runtime()?,
-            None => stem,
+        let Some(record) = Record::read(&home)? else {
+            let words = "it is not installed".to_owned();
+            return Ok(Standing { name, kind: None, running: false, words, restarts: 0, router: None });
         };
-        let unit = systemd.unit(&unit).await.or_runtime()?;
+        let (running, words, restarts) = match record.kind.connect().await? {
+            Keeper::Unit(keeper) => {
+                let state = keeper.state(&unit).await?;
+                (state.is_running(), format!("{} ({})", state.sub, state.result), u64::from(state.restarts))
+            }
+            Keeper::Container(keeper) => match keeper.observe(&name).await? {
+                None => (false, "its container is gone".to_owned(), 0),
+                Some(found) => (found.running, format!("{:?}", found.state).to_lowercase(), found.restarts),
+            },
+        };
         let router = live::status(&home.status_socket()).await.ok();
-        Ok(Standing { name, unit, router })
+        Ok(Standing { name, kind: Some(record.kind), running, words, restarts, router })
     }
 
     fn uplinks(&self) -> &[Value] {
@@ -123,9 +134,10 @@ impl Standing {
     fn json(&self) -> Value {
         json!({
             "name": self.name,
-            "unit": { "active": format!("{:?}", self.unit.active).to_lowercase(), "sub": self.unit.sub, "enabled": self.unit.is_enabled(),
-                      "pid": self.unit.main_pid, "restarts": self.unit.restarts, "result": self.unit.result },
-            "running": self.unit.is_running(),
+            "type": self.kind,
+            "running": self.running,
+            "state": self.words,
+            "restarts": self.restarts,
             "linked": self.is_linked(),
             "router": self.router,
         })
@@ -133,19 +145,16 @@ impl Standing {
 
     fn tell(&self) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        if !self.unit.is_running() {
-            let why = match self.unit.fragment {
-                None => "it is not installed".to_owned(),
-                Some(_) => format!("{} ({})", self.unit.sub, self.unit.result),
-            };
-            say(format_args!("gateway {:?} does not run: {why}", self.name));
+        if !self.running {
+            say(format_args!("gateway {:?} does not run: {}", self.name, self.words));
             return;
         }
-        let restarts = match self.unit.restarts {
+        let restarts = match self.restarts {
             0 => String::new(),
-            restarts => format!(", after {}", count(restarts as usize, "restart")),
+            restarts => format!(", after {}", count(usize::try_from(restarts).unwrap_or(usize::MAX), "restart")),
         };
-        say(format_args!("gateway {:?} runs{restarts}", self.name));
+        let kind = self.kind.unwrap_or_default().name();
+        say(format_args!("gateway {:?} runs as {kind}{restarts}", self.name));
         let Some(router) = &self.router else {
             say("  the router does not tell its state");
             return;

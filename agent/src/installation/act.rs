@@ -7,30 +7,26 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use moorline_bundle::files;
-use moorline_systemd::Manager;
-use moorline_systemd::logind::{self, User};
 use zeroize::Zeroizing;
 
 use super::home::Home;
+use super::keeper::Keeper;
 use super::record::Record;
 use super::step::Step;
 use super::wanted::{HomeFile, Wanted};
 use crate::failure::{Blame, Failure};
 use crate::management::Management;
 
-/// For systemd to start a router and hear that it serves, or to stop one that drains.
-const JOB_LIMIT: Duration = Duration::from_secs(90);
 /// What others may read: a unit.
 const PUBLIC_FILE: u32 = 0o644;
 
 /// Steps that are being carried out.
 pub(crate) struct Acting<'a> {
     home: &'a Home,
-    systemd: &'a Manager,
+    keeper: &'a Keeper,
     wanted: &'a Wanted,
     done: Vec<Done>,
     /// What did not work and fails nothing, with what to do.
@@ -49,8 +45,8 @@ enum Done {
 }
 
 impl<'a> Acting<'a> {
-    pub(crate) fn new(wanted: &'a Wanted, systemd: &'a Manager) -> Acting<'a> {
-        Acting { home: &wanted.home, systemd, wanted, done: Vec::new(), notes: Vec::new() }
+    pub(crate) fn new(wanted: &'a Wanted, keeper: &'a Keeper) -> Acting<'a> {
+        Acting { home: &wanted.home, keeper, wanted, done: Vec::new(), notes: Vec::new() }
     }
 
     /// Carries all out. `say` hears of each before it begins. On failure all is as it was, as far as that can be; what
@@ -62,7 +58,7 @@ impl<'a> Acting<'a> {
         say: impl Fn(&Step),
     ) -> Result<Vec<String>, Failure> {
         record.directories.extend(missing_parents(self.home.path()));
-        record.directories.extend(missing_parents(&self.wanted.unit_file));
+        record.directories.extend(self.wanted.keeper.files().iter().flat_map(|file| missing_parents(file)));
         files::private_dir(self.home.path()).or_runtime()?;
         record.directories.sort();
         record.directories.dedup();
@@ -95,33 +91,18 @@ impl<'a> Acting<'a> {
             }
             Step::Remove { path } => {
                 self.remember(path, files::SECRET_FILE)?;
-                fs::remove_file(path).with_context(|| path.display().to_string())?;
-                return Ok(());
+                return fs::remove_file(path).with_context(|| path.display().to_string());
             }
             Step::WriteUnit { path, text, .. } => {
                 self.remember(path, PUBLIC_FILE)?;
-                write_public(path, text.as_bytes())?;
-                return Ok(());
+                return write_public(path, text.as_bytes());
             }
-            Step::Reload => self.systemd.reload().await?,
-            Step::Enable { .. } => drop(self.systemd.enable(&self.wanted.unit).await?),
-            // Where it is denied the gateway runs all the same, until the user logs out: said, not failed.
-            Step::Linger => {
-                let denied = logind::enable_linger(&User::current()).await.err();
-                self.notes.extend(denied.map(|fault| format!("the gateway ends when you log out: {fault}")));
-                return Ok(());
-            }
-            Step::Start { .. } => {
-                // What ran before may have failed too often.
-                self.systemd.reset_failed(&self.wanted.unit).await?;
-                self.systemd.start(&self.wanted.unit, JOB_LIMIT).await?;
-            }
-            Step::Restart { .. } => self.systemd.restart(&self.wanted.unit, JOB_LIMIT).await?,
             Step::Add { entity } => self.router().await?.create(entity).await?,
             Step::Take { entity } => {
                 let (kind, name) = entity.place();
                 self.router().await?.delete(kind, name).await?;
             }
+            _ => self.keeper.act(step, &self.wanted.keeper, &mut self.notes).await?,
         }
         self.done.push(Done::Other(step.clone()));
         Ok(())
@@ -141,26 +122,17 @@ impl<'a> Acting<'a> {
         Ok(())
     }
 
-    /// Services first, then files, then what reads the files; goes on past what fails.
+    /// What runs first, then files, then what reads the files; goes on past what fails.
     async fn undo(self, failed: anyhow::Error) -> anyhow::Error {
         let mut left = Vec::new();
-        let (mut reload, mut restart) = (false, false);
+        let mut others = Vec::new();
         for done in self.done.iter().rev() {
             let Done::Other(step) = done else { continue };
+            others.push(step);
             let undone = match step {
                 Step::Add { entity } => self.take(entity.place()).await,
                 Step::Take { entity } => self.put(entity).await,
-                Step::Start { .. } => self.systemd.stop(&self.wanted.unit, JOB_LIMIT).await.map_err(Into::into),
-                Step::Enable { .. } => self.systemd.disable(&self.wanted.unit).await.map(drop).map_err(Into::into),
-                Step::Reload => {
-                    reload = true;
-                    Ok(())
-                }
-                Step::Restart { .. } => {
-                    restart = true;
-                    Ok(())
-                }
-                _ => Ok(()),
+                _ => self.keeper.undo(step, &self.wanted.keeper).await,
             };
             left.extend(undone.err().map(|error| format!("{}: {error:#}", words(step))));
         }
@@ -173,12 +145,7 @@ impl<'a> Acting<'a> {
             };
             left.extend(undone.err().map(|error| format!("{}: {error:#}", path.display())));
         }
-        if reload && let Err(error) = self.systemd.reload().await {
-            left.push(format!("reload systemd's units: {error}"));
-        }
-        if restart && let Err(error) = self.systemd.restart(&self.wanted.unit, JOB_LIMIT).await {
-            left.push(format!("restart {}: {error}", self.wanted.unit));
-        }
+        left.extend(self.keeper.reread(&others, &self.wanted.keeper).await);
         let outcome = match left.as_slice() {
             [] => "everything is as it was".to_owned(),
             left => format!("not everything could be taken back:\n  {}", left.join("\n  ")),

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use moorline_definition::router_config::{RouterConfig, parse};
-use moorline_systemd::logind::{self, Linger, User};
-use moorline_systemd::{Manager, UnitState};
 use zeroize::Zeroizing;
 
 use super::home::Home;
+use super::keeper::{FoundKeeper, Keeper};
 use super::live::Services;
 use super::record::Record;
 use super::wanted::Wanted;
@@ -23,9 +22,7 @@ pub(crate) struct Found {
     pub(crate) record: Option<Record>,
     /// Files of the home that hold configuration or certificates.
     pub(crate) files: BTreeMap<PathBuf, Zeroizing<Vec<u8>>>,
-    pub(crate) unit_text: Option<String>,
-    pub(crate) unit: UnitState,
-    pub(crate) linger: Linger,
+    pub(crate) keeper: FoundKeeper,
     /// What the router was started with.
     pub(crate) config: Option<RouterConfig>,
     /// What it serves; none: it does not run, or does not answer.
@@ -33,21 +30,13 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) async fn look(wanted: &Wanted, systemd: &Manager) -> Result<Found, Failure> {
+    pub(crate) async fn look(wanted: &Wanted, keeper: &Keeper) -> Result<Found, Failure> {
         let home = &wanted.home;
-        let unit = systemd.unit(&wanted.unit).await.or_runtime()?;
+        let found = keeper.look(&wanted.keeper).await?;
         let files = home_files(home)?;
         let config = files.get(&home.config()).and_then(|bytes| parse(&String::from_utf8_lossy(bytes), &|_| None).ok());
-        let services = if unit.is_running() { services(home).await } else { None };
-        Ok(Found {
-            record: Record::read(home)?,
-            files,
-            unit_text: text(&wanted.unit_file)?,
-            unit,
-            linger: logind::linger(&User::current()).await.unwrap_or(Linger::Unknown),
-            config,
-            services,
-        })
+        let services = if found.runs() { services(home).await } else { None };
+        Ok(Found { record: Record::read(home)?, files, keeper: found, config, services })
     }
 }
 
@@ -93,14 +82,6 @@ fn add(found: &mut BTreeMap<PathBuf, Zeroizing<Vec<u8>>>, path: PathBuf) -> Resu
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("read {}", path.display())).or_runtime(),
-    }
-}
-
-fn text(path: &Path) -> Result<Option<String>, Failure> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("read {}", path.display())).or_runtime(),
     }
 }

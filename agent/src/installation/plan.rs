@@ -1,10 +1,10 @@
 //! What is there against what is wanted: the steps. Pure.
 
 use anyhow::anyhow;
-use moorline_definition::router_config::{Entity, RouterConfig};
-use moorline_systemd::logind::Linger;
+use moorline_definition::router_config::{Entity, RouterConfig, UPLINK_PROFILE};
 
 use super::found::Found;
+use super::keeper::{FoundKeeper, WantedKeeper};
 use super::live::Difference;
 use super::step::Step;
 use super::wanted::Wanted;
@@ -13,13 +13,15 @@ use crate::failure::Failure;
 /// The steps from `found` to `wanted`, in order; none when nothing differs.
 ///
 /// # Errors
-/// A unit of that name which is not ours.
+/// A unit or container of that name which is not ours; a gateway that runs in something else.
 pub(crate) fn plan(wanted: &Wanted, found: &Found) -> Result<Vec<Step>, Failure> {
-    let unit = wanted.unit.to_string();
-    if found.record.is_none() && found.unit_text.is_some() {
+    let kind = wanted.keeper.kind();
+    if let Some(other) = found.record.as_ref().map(|record| record.kind).filter(|other| *other != kind) {
+        let gateway = &wanted.gateway;
         return Err(Failure::Input(anyhow!(
-            "{} exists and is not ours: remove it, or give the gateway another name",
-            wanted.unit_file.display()
+            "gateway {gateway:?} runs as {}, not as {}: remove it first, with `moorline gateway remove {gateway}`",
+            other.name(),
+            kind.name()
         )));
     }
     let mut steps = Vec::new();
@@ -29,41 +31,41 @@ pub(crate) fn plan(wanted: &Wanted, found: &Found) -> Result<Vec<Step>, Failure>
             steps.push(Step::Write { file: file.clone(), new: there.is_none() });
         }
     }
-    let mut units_changed = found.unit.needs_reload;
-    if found.unit_text.as_ref() != Some(&wanted.unit_text) {
-        let (path, text) = (wanted.unit_file.clone(), wanted.unit_text.clone());
-        steps.push(Step::WriteUnit { path, text, new: found.unit_text.is_none() });
-        units_changed = true;
+    let ours = found.record.is_some();
+    match (&wanted.keeper, &found.keeper) {
+        (WantedKeeper::Unit(wanted), FoundKeeper::Unit(found)) => wanted.plan(found, ours, &mut steps)?,
+        (WantedKeeper::Container(wanted), FoundKeeper::Container(found)) => wanted.plan(found, ours, &mut steps)?,
+        _ => {}
     }
-    if !found.unit.is_enabled() {
-        steps.push(Step::Enable { unit: unit.clone() });
-        // A unit that was enabled is read anew, as the links are part of it.
-        units_changed = true;
-    }
-    if units_changed {
-        steps.push(Step::Reload);
-    }
-    if found.linger == Linger::Off {
-        steps.push(Step::Linger);
-    }
-    steps.extend(run(wanted, found, unit));
+    steps.extend(run(wanted, found));
     let kept = |path: &_| wanted.files.iter().any(|wanted| wanted.path == *path);
     let old = found.files.keys().filter(|path| !kept(*path));
     steps.extend(old.map(|path| Step::Remove { path: path.clone() }));
     Ok(steps)
 }
 
-/// What the router needs: a start, a restart, or changes while it runs.
-fn run(wanted: &Wanted, found: &Found, unit: String) -> Vec<Step> {
-    if !found.unit.is_running() {
-        return vec![Step::Start { unit }];
+/// What the router needs: a start, a new start, or changes while it runs.
+fn run(wanted: &Wanted, found: &Found) -> Vec<Step> {
+    let name = wanted.keeper.name();
+    match (&wanted.keeper, &found.keeper) {
+        (WantedKeeper::Container(wanted), FoundKeeper::Container(found)) => {
+            if let Some(why) = wanted.outdated(found) {
+                return vec![Step::Replace { name, why: why.to_owned() }];
+            }
+        }
+        (WantedKeeper::Unit(wanted), FoundKeeper::Unit(found)) if found.state.is_running() => {
+            if let Some(why) = wanted.outdated(found) {
+                return vec![Step::Restart { name, why: why.to_owned() }];
+            }
+        }
+        _ => {}
     }
-    let restart = |why: &str| vec![Step::Restart { unit: unit.clone(), why: why.to_owned() }];
-    if found.unit_text.as_ref() != Some(&wanted.unit_text) {
-        return restart("its unit has changed");
+    if !found.keeper.runs() {
+        return vec![Step::Start { name }];
     }
-    let programs = wanted.files.iter().filter(|file| file.runs);
-    if programs.into_iter().any(|program| found.files.get(&program.path) != Some(&program.bytes)) {
+    let restart = |why: &str| vec![Step::Restart { name: name.clone(), why: why.to_owned() }];
+    let mut programs = wanted.files.iter().filter(|file| file.runs);
+    if programs.any(|program| found.files.get(&program.path) != Some(&program.bytes)) {
         return restart("its program has changed");
     }
     let (Some(config), Some(services)) = (&found.config, &found.services) else {
@@ -73,7 +75,7 @@ fn run(wanted: &Wanted, found: &Found, unit: String) -> Vec<Step> {
         return restart("its identity or its link has changed");
     }
     let Difference { take, add } = Difference::between(services, &wanted.config);
-    let uplink = |entity: &Entity| entity.place().0 == "sslProfile" && entity.place().1 == "conn1-profile";
+    let uplink = |entity: &Entity| entity.place() == ("sslProfile", UPLINK_PROFILE);
     if add.iter().any(uplink) {
         return restart("its link has changed");
     }

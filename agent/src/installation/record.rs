@@ -8,6 +8,7 @@ use moorline_bundle::{FileError, files};
 use serde::{Deserialize, Serialize};
 
 use super::home::Home;
+use super::keeper::GatewayType;
 use crate::failure::{Blame, Failure};
 
 const FORMAT: u32 = 1;
@@ -19,10 +20,8 @@ pub(crate) struct Record {
     format: u32,
     /// The gateway.
     pub(crate) gateway: String,
-    /// The unit of the user's systemd that runs it.
-    pub(crate) unit: String,
-    /// Where the unit's file is.
-    pub(crate) unit_file: PathBuf,
+    /// What it runs in.
+    pub(crate) kind: GatewayType,
     /// Directories that were made for it, outermost first.
     pub(crate) directories: Vec<PathBuf>,
     /// Lingering was turned on for it.
@@ -30,15 +29,8 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new(gateway: &str, unit: &str, unit_file: PathBuf) -> Record {
-        Record {
-            format: FORMAT,
-            gateway: gateway.to_owned(),
-            unit: unit.to_owned(),
-            unit_file,
-            directories: Vec::new(),
-            linger: false,
-        }
+    pub(crate) fn new(gateway: &str, kind: GatewayType) -> Record {
+        Record { format: FORMAT, gateway: gateway.to_owned(), kind, directories: Vec::new(), linger: false }
     }
 
     /// None: the gateway is not installed.

@@ -23,10 +23,16 @@ pub(crate) enum Step {
     Enable { unit: String },
     /// The user's systemd runs without a login.
     Linger,
-    /// Starts, and waits until the router serves.
-    Start { unit: String },
+    /// An image that holds the program is made.
+    Image { name: String },
+    /// A container is made.
+    Create { name: String },
+    /// A container makes way for a new one: its connections end.
+    Replace { name: String, why: String },
+    /// Starts the unit or container, and waits until the router serves.
+    Start { name: String },
     /// The same for what runs: its connections end.
-    Restart { unit: String, why: String },
+    Restart { name: String, why: String },
     /// A service is added to the running router.
     Add { entity: Entity },
     /// A service is taken from the running router; its connections go on.
@@ -43,6 +49,9 @@ impl Step {
             Step::Reload => "reload",
             Step::Enable { .. } => "enable",
             Step::Linger => "linger",
+            Step::Image { .. } => "image",
+            Step::Create { .. } => "create",
+            Step::Replace { .. } => "replace",
             Step::Start { .. } => "start",
             Step::Restart { .. } => "restart",
             Step::Add { .. } => "add",
@@ -58,7 +67,12 @@ impl Step {
             }
             Step::Reload => "systemd's units".to_owned(),
             Step::Linger => "this user's services run without a login".to_owned(),
-            Step::Enable { unit } | Step::Start { unit } | Step::Restart { unit, .. } => unit.clone(),
+            Step::Enable { unit } => unit.clone(),
+            Step::Image { name }
+            | Step::Create { name }
+            | Step::Replace { name, .. }
+            | Step::Start { name }
+            | Step::Restart { name, .. } => name.clone(),
             Step::Add { entity } | Step::Take { entity } => {
                 let (kind, name) = entity.place();
                 format!("{kind} {name}")
@@ -68,7 +82,7 @@ impl Step {
 
     fn reason(&self) -> Option<&str> {
         match self {
-            Step::Restart { why, .. } => Some(why),
+            Step::Restart { why, .. } | Step::Replace { why, .. } => Some(why),
             _ => None,
         }
     }

@@ -7,15 +7,15 @@ use anyhow::{Context, anyhow};
 use moorline_bundle::{Credentials, Endpoint, LinkToken, files};
 use moorline_definition::Definition;
 use moorline_definition::router_config::{CERTIFICATES_FOLDER, RouterConfig, UPLINK_NAME, UPLINK_PROFILE, parse};
-use moorline_systemd::unit::{Account, Program, Readiness, Sandbox, ServiceUnit, UnitName, user_unit_directory};
 use zeroize::Zeroizing;
 
 use super::home::Home;
+use super::keeper::{Gateway, Keeper, WantedKeeper};
 use crate::definition_file::DefinitionFile;
 use crate::failure::{Blame, Failure};
 use crate::gateway::configuration::{self, Identity};
 use crate::gateway::proxy::ProxyArguments;
-use crate::{directories, host};
+use crate::host;
 
 /// The most bytes that a certificate or key file may have.
 const LARGEST_PEM: u64 = 256 * 1024;
@@ -28,9 +28,7 @@ pub(crate) struct Wanted {
     pub(crate) gateway: String,
     pub(crate) files: Vec<HomeFile>,
     pub(crate) config: RouterConfig,
-    pub(crate) unit: UnitName,
-    pub(crate) unit_file: PathBuf,
-    pub(crate) unit_text: String,
+    pub(crate) keeper: WantedKeeper,
 }
 
 /// A file of the home: 0600, a program 0700.
@@ -39,16 +37,6 @@ pub(crate) struct HomeFile {
     pub(crate) path: PathBuf,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
     pub(crate) runs: bool,
-}
-
-/// How it shall run, whatever it serves.
-pub(crate) struct Wishes {
-    /// How long connections may take to finish when the gateway stops.
-    pub(crate) drain: Duration,
-    /// systemd's release, where it is known.
-    pub(crate) release: Option<u32>,
-    /// Whether systemd can give the router namespaces of its own.
-    pub(crate) sandboxing: bool,
 }
 
 /// Certificates of services: `<profile>/<file>`, and what is in it.
@@ -108,7 +96,8 @@ impl Parts {
 }
 
 impl Wanted {
-    pub(crate) fn of(parts: Parts, wishes: &Wishes) -> Result<Wanted, Failure> {
+    /// `drain`: how long connections may take to finish when the gateway stops.
+    pub(crate) fn of(parts: Parts, keeper: &Keeper, drain: Duration) -> Result<Wanted, Failure> {
         let Parts { gateway, home, site_id, definition, mut config, credentials, .. } = parts;
         // Nobody asked for the management port that a definition without listeners gets; the gateway has a socket.
         config.listeners.retain(|listener| !configuration::is_unasked(listener));
@@ -129,63 +118,15 @@ impl Wanted {
             add(home.certificates().join(path), bytes);
         }
         add(home.config(), plain(&config.to_json()));
-        let program = match parts.program {
-            Some(bytes) => {
-                wanted.push(HomeFile { path: home.program(), bytes: Zeroizing::new(bytes), runs: true });
-                home.program()
-            }
-            None => std::env::current_exe().context("where this program is cannot be told").or_runtime()?,
-        };
-
-        let unit = UnitName::service(&gateway).or_input()?;
-        let unit_text = unit_text(&home, &gateway, &site_id, program, wishes)?;
-        let unit_text = unit_text.text(&unit, wishes.release).or_runtime()?;
-        let unit_file = user_unit_directory(&directories::config()?).join(unit.to_string());
-        Ok(Wanted { gateway, files: wanted, config, unit, unit_file, unit_text, home })
+        let program = parts.program.as_deref();
+        let kept = keeper.wanted(&Gateway { name: &gateway, home: &home, site_id: &site_id, program, drain })?;
+        // A container has the program in its image.
+        if let (WantedKeeper::Unit(_), Some(bytes)) = (&kept, parts.program) {
+            wanted.push(HomeFile { path: home.program(), bytes: Zeroizing::new(bytes), runs: true });
+        }
+        Ok(Wanted { gateway, files: wanted, config, keeper: kept, home })
     }
 }
-
-fn unit_text(
-    home: &Home,
-    gateway: &str,
-    site_id: &str,
-    program: PathBuf,
-    wishes: &Wishes,
-) -> Result<ServiceUnit, Failure> {
-    let text = |path: &Path| configuration::text(path);
-    let arguments = vec![
-        "router".to_owned(),
-        "--config".to_owned(),
-        text(&home.config())?,
-        "--status-socket".to_owned(),
-        text(&home.status_socket())?,
-        "--management-socket".to_owned(),
-        text(&home.management_socket())?,
-        "--drain-timeout".to_owned(),
-        wishes.drain.as_secs().to_string(),
-    ];
-    Ok(ServiceUnit {
-        generator: format!("moorline {}", env!("CARGO_PKG_VERSION")),
-        description: format!("Moorline gateway {gateway}"),
-        readable: vec![program.clone(), home.path().to_owned()],
-        program: Program { path: program, arguments },
-        readiness: Readiness::Notify { watchdog: Some(WATCHDOG) },
-        account: Account::Session,
-        environment: vec![("SKUPPER_SITE_ID".to_owned(), configuration::site(gateway, site_id))],
-        drain: wishes.drain,
-        // A configuration that cannot be used is no better the next time.
-        give_up_on: vec![2],
-        credentials: Vec::new(),
-        writable: vec![home.sockets()],
-        sandbox: match wishes.sandboxing {
-            true => Sandbox::Full { executable_memory: false },
-            false => Sandbox::Filters { executable_memory: false },
-        },
-    })
-}
-
-/// A router that says nothing for so long is started again.
-const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// Copies of the services' certificates that a configuration names, from folders of their own in `from`.
 pub(crate) fn read_service_certificates(config: &RouterConfig, from: &Path) -> Result<Certificates, Failure> {

@@ -56,7 +56,8 @@ pub(crate) fn entry(mount: &BindMount, facts: &Facts) -> Result<String, EngineFa
         }),
     };
     let label = if facts.selinux { ",Z" } else { "" };
-    Ok(format!("{}:{}:ro{label}", text(&mount.source)?, text(&mount.target)?))
+    let access = if mount.writable { "rw" } else { "ro" };
+    Ok(format!("{}:{}:{access}{label}", text(&mount.source)?, text(&mount.target)?))
 }
 
 fn bind(mount: &BindMount, facts: &Facts) -> Result<String, EngineFault> {

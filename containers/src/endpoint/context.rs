@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Environment;
 use crate::EngineFault;
-use crate::image::hex_sha256;
+use crate::image::sha256;
 
 /// The name and address of the context that docker would use; `None`: none is chosen.
 pub(super) fn current(environment: &Environment) -> Result<Option<(String, String)>, EngineFault> {
@@ -19,7 +19,7 @@ pub(super) fn current(environment: &Environment) -> Result<Option<(String, Strin
     };
     // "default" is the absence of a context.
     let Some(name) = name.filter(|name| !name.is_empty() && name != "default") else { return Ok(None) };
-    let file = directory.join("contexts/meta").join(hex_sha256(name.as_bytes())).join("meta.json");
+    let file = directory.join("contexts/meta").join(sha256(name.as_bytes())).join("meta.json");
     let unknown = || EngineFault::UnknownContext { name: name.clone(), file: file.clone() };
     let context = read(&file)?.ok_or_else(unknown)?;
     let host = text(&context, "/Endpoints/docker/Host").ok_or_else(unknown)?;

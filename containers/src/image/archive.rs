@@ -5,7 +5,7 @@
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use super::hex_sha256;
+use super::sha256;
 use crate::container::label;
 
 /// Where the program is in the image.
@@ -16,7 +16,7 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 /// The archive of an image called `name` that holds `binary`, whose SHA-256 is `digest`.
 pub(super) fn docker_archive(binary: &[u8], architecture: &str, name: &str, digest: &str) -> Vec<u8> {
     let layer = layer(binary);
-    let layer_digest = hex_sha256(&layer);
+    let layer_digest = sha256(&layer);
     let configuration = json!({
         "architecture": architecture,
         "os": "linux",
@@ -31,7 +31,7 @@ pub(super) fn docker_archive(binary: &[u8], architecture: &str, name: &str, dige
     })
     .to_string();
     let (configuration_file, layer_file) =
-        (format!("{}.json", hex_sha256(configuration.as_bytes())), format!("{layer_digest}/layer.tar"));
+        (format!("{}.json", sha256(configuration.as_bytes())), format!("{layer_digest}/layer.tar"));
     let manifest = json!([{ "Config": configuration_file, "RepoTags": [name], "Layers": [layer_file] }]).to_string();
     let mut archive = Archive::default();
     archive.directory(&layer_digest, 0o755);
@@ -110,7 +110,7 @@ mod tests {
         let configuration: serde_json::Value = serde_json::from_slice(configuration).unwrap();
         assert_eq!(configuration["config"]["Labels"][label::BINARY], "d1");
         let layer = &files[manifest[0]["Layers"][0].as_str().unwrap()];
-        assert_eq!(configuration["rootfs"]["diff_ids"][0], format!("sha256:{}", hex_sha256(layer)));
+        assert_eq!(configuration["rootfs"]["diff_ids"][0], format!("sha256:{}", sha256(layer)));
         let mut program = Vec::new();
         let mut layer = tar::Archive::new(layer.as_slice());
         let found =

@@ -95,7 +95,7 @@ pub(crate) async fn container(engine: &Engine, name: &str, command: &[&str]) -> 
             (label::APPLICATION.to_owned(), "skupper".to_owned()),
             (label::GATEWAY.to_owned(), name.to_owned()),
         ]),
-        mounts: vec![BindMount { source: directory, target: "/config".into() }],
+        mounts: vec![BindMount { source: directory, target: "/config".into(), writable: false }],
         owner,
         health: Some(HealthCheck {
             command: vec!["/moorline".into(), "health".into()],

@@ -1,0 +1,272 @@
+//! A gateway as a container of podman or docker.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use moorline_containers::{
+    BindMount, Container, ContainerName, Engine, EngineFault, Environment, HealthCheck, Kind, Lifecycle, Observed,
+    Owner, label, reboot, router_image_name, sha256,
+};
+use moorline_systemd::Manager;
+use moorline_systemd::logind::{self, Linger, User};
+use nix::unistd::{Gid, Uid};
+use tokio::time::{Instant, sleep};
+
+use super::{Gateway, GatewayType};
+use crate::failure::{Blame, Failure};
+use crate::gateway::configuration;
+use crate::installation::home::Home;
+use crate::installation::record::Record;
+use crate::installation::step::Step;
+use crate::installation::{live, router_arguments};
+
+/// What the program is called in its image.
+const PROGRAM: &str = "/moorline";
+/// Where the container that is being replaced is kept until the new one serves.
+const OLD: &str = "-before";
+/// From the start of a container until its router answers.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// For a router that drains.
+const STOP_LIMIT: Duration = Duration::from_secs(90);
+const LOOK: Duration = Duration::from_millis(50);
+/// Lines of a failed container's log that are shown.
+const LOG_LINES: u32 = 20;
+
+/// A container engine that answers.
+pub(crate) struct ContainerKeeper {
+    engine: Engine,
+    kind: GatewayType,
+}
+
+#[derive(Clone)]
+pub(crate) struct WantedContainer {
+    pub(crate) kind: GatewayType,
+    container: Container,
+    /// What the image is made of.
+    program: Vec<u8>,
+    home: Home,
+}
+
+pub(crate) struct FoundContainer {
+    pub(crate) container: Option<Observed>,
+    image: bool,
+}
+
+impl ContainerKeeper {
+    pub(crate) async fn connect(kind: Kind) -> Result<ContainerKeeper, Failure> {
+        let engine = Engine::find(kind, &Environment::of_process()).await.or_runtime()?;
+        let kind = match kind {
+            Kind::Podman => GatewayType::Podman,
+            Kind::Docker => GatewayType::Docker,
+        };
+        Ok(ContainerKeeper { engine, kind })
+    }
+
+    pub(super) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedContainer, Failure> {
+        let home = gateway.home;
+        let program = match gateway.program {
+            Some(bytes) => bytes.to_vec(),
+            None => fs::read("/proc/self/exe").context("this program cannot be read").or_runtime()?,
+        };
+        let health = ["health", &configuration::text(&home.status_socket())?].map(str::to_owned);
+        let command = router_arguments(home, gateway.drain)?;
+        let mut container = Container {
+            name: gateway.name.parse::<ContainerName>().or_input()?,
+            image: router_image_name(&program),
+            entrypoint: Some(vec![PROGRAM.to_owned()]),
+            command,
+            environment: vec![("SKUPPER_SITE_ID".to_owned(), configuration::site(gateway.name, gateway.site_id))],
+            labels: BTreeMap::from([
+                (label::APPLICATION.to_owned(), "skupper".to_owned()),
+                (label::GATEWAY.to_owned(), gateway.name.to_owned()),
+            ]),
+            // The same paths inside and outside: the router's configuration names them.
+            mounts: vec![mount(home.path(), false), mount(&home.sockets(), true)],
+            owner: Owner { uid: Uid::effective().as_raw(), gid: Gid::effective().as_raw() },
+            health: Some(HealthCheck {
+                command: [&[PROGRAM.to_owned()], health.as_slice()].concat(),
+                interval: Duration::from_secs(30),
+                timeout: Duration::from_secs(5),
+                start_period: Duration::from_secs(10),
+                retries: 3,
+            }),
+            stop_grace: gateway.drain + Duration::from_secs(5),
+        };
+        // Whatever of it changes, it is another container.
+        let said = format!("{container:?}");
+        container.labels.insert(label::CONFIGURATION.to_owned(), sha256(said.as_bytes()));
+        Ok(WantedContainer { kind: self.kind, container, program, home: home.clone() })
+    }
+
+    pub(super) async fn look(&self, wanted: &WantedContainer) -> Result<FoundContainer, Failure> {
+        let container = self.engine.observe(&wanted.container.name).await.or_runtime()?;
+        let image = self.engine.image(&wanted.container.image).await.or_runtime()?.is_some();
+        Ok(FoundContainer { container, image })
+    }
+
+    pub(crate) async fn observe(&self, name: &str) -> Result<Option<Observed>, Failure> {
+        let name = name.parse::<ContainerName>().or_input()?;
+        self.engine.observe(&name).await.or_runtime()
+    }
+
+    pub(super) async fn act(&self, step: &Step, wanted: &WantedContainer) -> anyhow::Result<()> {
+        let (engine, name) = (&self.engine, &wanted.container.name);
+        match step {
+            Step::Image { .. } => drop(engine.router_image(&wanted.program).await?),
+            Step::Create { .. } => drop(engine.create(&wanted.container).await?),
+            Step::Start { .. } => {
+                engine.start(name).await?;
+                self.serves(wanted).await?;
+            }
+            Step::Replace { .. } => self.replace(wanted).await?,
+            Step::Restart { .. } => {
+                engine.stop(name, wanted.container.stop_grace).await?;
+                engine.start(name).await?;
+                self.serves(wanted).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn undo(&self, step: &Step, wanted: &WantedContainer) -> anyhow::Result<()> {
+        let name = &wanted.container.name;
+        match step {
+            Step::Image { .. } => drop(self.engine.remove_image(&wanted.container.image).await?),
+            Step::Create { .. } => drop(self.engine.remove(name).await?),
+            Step::Start { .. } => self.engine.stop(name, wanted.container.stop_grace).await?,
+            Step::Replace { .. } => bail!("the new container stays"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The old one is kept until the new one serves, and goes on if it does not.
+    async fn replace(&self, wanted: &WantedContainer) -> anyhow::Result<()> {
+        let (engine, name, grace) = (&self.engine, &wanted.container.name, wanted.container.stop_grace);
+        let old: ContainerName = format!("{name}{OLD}").parse()?;
+        self.remove_ours(&old, name.as_ref()).await?;
+        engine.stop(name, grace).await?;
+        engine.rename(name, &old).await?;
+        let started = async {
+            engine.create(&wanted.container).await?;
+            engine.start(name).await?;
+            self.serves(wanted).await
+        };
+        let Err(failed) = started.await else {
+            engine.remove(&old).await?;
+            return Ok(());
+        };
+        let back = async {
+            engine.remove(name).await?;
+            engine.rename(&old, name).await?;
+            engine.start(name).await
+        };
+        match back.await {
+            Ok(()) => Err(failed.context("the container that was there runs again")),
+            Err(error) => Err(failed.context(format!("the container that was there does not run either: {error}"))),
+        }
+    }
+
+    /// Waits until the router answers.
+    async fn serves(&self, wanted: &WantedContainer) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let Err(silent) = live::status(&wanted.home.status_socket()).await else { return Ok(()) };
+            let found = self.engine.observe(&wanted.container.name).await?;
+            let ended = found
+                .is_none_or(|found| matches!(found.state, Lifecycle::Exited | Lifecycle::Dead) || found.restarts > 0);
+            if ended || Instant::now() >= deadline {
+                let log = self.engine.log_tail(&wanted.container.name, LOG_LINES).await.unwrap_or_default();
+                return Err(silent.context(anyhow!("the router in the container does not serve; it said:\n{log}")));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    pub(super) async fn remove(&self, record: &Record) -> Result<Vec<String>, Failure> {
+        let name = record.gateway.parse::<ContainerName>().or_runtime()?;
+        let image = self.engine.observe(&name).await.or_runtime()?.map(|found| found.image);
+        let mut left = Vec::new();
+        let mut note = |what: String, error: Option<String>| left.extend(error.map(|error| format!("{what}: {error}")));
+        for name in [name.clone(), format!("{name}{OLD}").parse().or_runtime()?] {
+            let removed = self.remove_ours(&name, &record.gateway).await;
+            note(format!("remove {name}"), removed.err().map(|fault| fault.to_string()));
+        }
+        if let Some(image) = image {
+            // Another gateway's may be made of it.
+            note(
+                format!("remove {image}"),
+                self.engine.remove_image(&image).await.err().map(|fault| fault.to_string()),
+            );
+        }
+        Ok(left)
+    }
+
+    /// Stops and removes a container of the gateway's; another's of that name stays.
+    async fn remove_ours(&self, name: &ContainerName, gateway: &str) -> Result<(), EngineFault> {
+        let found = self.engine.observe(name).await?;
+        if found.is_some_and(|found| found.labels.get(label::GATEWAY).is_some_and(|of| of == gateway)) {
+            self.engine.stop(name, STOP_LIMIT).await?;
+            self.engine.remove(name).await?;
+        }
+        Ok(())
+    }
+
+    /// Why it would not run again after a reboot.
+    pub(crate) async fn gaps(&self) -> Vec<String> {
+        let facts = self.engine.facts();
+        let user = User::current();
+        let linger = logind::linger(&user).await.unwrap_or(Linger::Unknown);
+        let Ok((scope, _)) = reboot::unit(facts) else { return Vec::new() };
+        let gaps = match Manager::connect(scope).await {
+            Ok(systemd) => reboot::gaps(facts, &systemd, &user, linger).await,
+            Err(fault) => Err(fault),
+        };
+        match gaps {
+            Ok(gaps) => gaps.iter().map(|gap| format!("after a reboot the gateway does not run: {gap}")).collect(),
+            Err(fault) => vec![format!("whether the gateway runs after a reboot is not known: {fault}")],
+        }
+    }
+}
+
+fn mount(path: &Path, writable: bool) -> BindMount {
+    BindMount { source: path.to_owned(), target: path.to_owned(), writable }
+}
+
+impl WantedContainer {
+    pub(super) fn name(&self) -> String {
+        self.container.name.to_string()
+    }
+
+    fn digest(&self) -> Option<&String> {
+        self.container.labels.get(label::CONFIGURATION)
+    }
+
+    /// # Errors
+    /// A container of that name which is not ours.
+    pub(crate) fn plan(&self, found: &FoundContainer, ours: bool, steps: &mut Vec<Step>) -> Result<(), Failure> {
+        let name = &self.container.name;
+        if !ours && found.container.is_some() {
+            return Err(Failure::Input(anyhow!(
+                "there is a container {name} which is not ours: remove it, or give the gateway another name"
+            )));
+        }
+        if !found.image {
+            steps.push(Step::Image { name: self.container.image.clone() });
+        }
+        if found.container.is_none() {
+            steps.push(Step::Create { name: name.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Why what runs must be replaced, if it must.
+    pub(crate) fn outdated(&self, found: &FoundContainer) -> Option<&'static str> {
+        let there = found.container.as_ref()?.labels.get(label::CONFIGURATION);
+        (there != self.digest()).then_some("its program or its settings have changed")
+    }
+}

@@ -1,0 +1,175 @@
+//! Who keeps a gateway's router running: the user's systemd, or a container engine.
+
+pub(crate) mod container;
+pub(crate) mod unit;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use moorline_containers::Kind;
+use serde::{Deserialize, Serialize};
+
+use super::home::Home;
+use super::record::Record;
+use super::step::Step;
+use crate::failure::Failure;
+use container::{ContainerKeeper, FoundContainer, WantedContainer};
+use unit::{FoundUnit, UnitKeeper, WantedUnit};
+
+/// What a gateway runs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GatewayType {
+    /// A service of the user's systemd
+    #[default]
+    Service,
+    /// A podman container
+    Podman,
+    /// A docker container
+    Docker,
+}
+
+/// A keeper that answers.
+pub(crate) enum Keeper {
+    Unit(UnitKeeper),
+    Container(Box<ContainerKeeper>),
+}
+
+/// What shall be kept running.
+#[derive(Clone)]
+pub(crate) enum WantedKeeper {
+    Unit(WantedUnit),
+    Container(Box<WantedContainer>),
+}
+
+/// What a keeper has of the gateway.
+pub(crate) enum FoundKeeper {
+    Unit(FoundUnit),
+    Container(FoundContainer),
+}
+
+/// A gateway, as far as its keeper wants to know it.
+pub(crate) struct Gateway<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) home: &'a Home,
+    pub(crate) site_id: &'a str,
+    /// A program of its own, in its home.
+    pub(crate) program: Option<&'a [u8]>,
+    /// How long connections may take to finish when it stops.
+    pub(crate) drain: Duration,
+}
+
+impl GatewayType {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            GatewayType::Service => "service",
+            GatewayType::Podman => "podman",
+            GatewayType::Docker => "docker",
+        }
+    }
+
+    /// Asks the keeper whether it is there.
+    pub(crate) async fn connect(self) -> Result<Keeper, Failure> {
+        let engine = match self {
+            GatewayType::Service => return Ok(Keeper::Unit(UnitKeeper::connect().await?)),
+            GatewayType::Podman => Kind::Podman,
+            GatewayType::Docker => Kind::Docker,
+        };
+        Ok(Keeper::Container(Box::new(ContainerKeeper::connect(engine).await?)))
+    }
+}
+
+impl Keeper {
+    pub(crate) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedKeeper, Failure> {
+        Ok(match self {
+            Keeper::Unit(keeper) => WantedKeeper::Unit(keeper.wanted(gateway)?),
+            Keeper::Container(keeper) => WantedKeeper::Container(Box::new(keeper.wanted(gateway)?)),
+        })
+    }
+
+    /// What is there. Changes nothing.
+    pub(crate) async fn look(&self, wanted: &WantedKeeper) -> Result<FoundKeeper, Failure> {
+        match (self, wanted) {
+            (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => Ok(FoundKeeper::Unit(keeper.look(wanted).await?)),
+            (Keeper::Container(keeper), WantedKeeper::Container(wanted)) => {
+                Ok(FoundKeeper::Container(keeper.look(wanted).await?))
+            }
+            _ => Err(other_keeper()),
+        }
+    }
+
+    /// Carries a step of its own out.
+    pub(crate) async fn act(&self, step: &Step, wanted: &WantedKeeper, notes: &mut Vec<String>) -> anyhow::Result<()> {
+        match (self, wanted) {
+            (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => keeper.act(step, wanted, notes).await,
+            (Keeper::Container(keeper), WantedKeeper::Container(wanted)) => keeper.act(step, wanted).await,
+            _ => anyhow::bail!("{}", WRONG),
+        }
+    }
+
+    /// Takes back what was started, made and enabled, but not what was read again.
+    pub(crate) async fn undo(&self, step: &Step, wanted: &WantedKeeper) -> anyhow::Result<()> {
+        match (self, wanted) {
+            (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => keeper.undo(step, wanted).await,
+            (Keeper::Container(keeper), WantedKeeper::Container(wanted)) => keeper.undo(step, wanted).await,
+            _ => anyhow::bail!("{}", WRONG),
+        }
+    }
+
+    /// Has everything read again, after files were put back.
+    pub(crate) async fn reread(&self, done: &[&Step], wanted: &WantedKeeper) -> Vec<String> {
+        match (self, wanted) {
+            (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => keeper.reread(done, wanted).await,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Stops the gateway and takes away what was made for it. What could not be taken away.
+    pub(crate) async fn remove(&self, record: &Record) -> Result<Vec<String>, Failure> {
+        match self {
+            Keeper::Unit(keeper) => keeper.remove(record).await,
+            Keeper::Container(keeper) => keeper.remove(record).await,
+        }
+    }
+}
+
+impl WantedKeeper {
+    pub(crate) fn kind(&self) -> GatewayType {
+        match self {
+            WantedKeeper::Unit(_) => GatewayType::Service,
+            WantedKeeper::Container(wanted) => wanted.kind,
+        }
+    }
+
+    /// The unit's name, or the container's.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            WantedKeeper::Unit(wanted) => wanted.name.to_string(),
+            WantedKeeper::Container(wanted) => wanted.name(),
+        }
+    }
+
+    /// Files that it makes outside of the gateway's home.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        match self {
+            WantedKeeper::Unit(wanted) => vec![wanted.file.clone()],
+            WantedKeeper::Container(_) => Vec::new(),
+        }
+    }
+}
+
+impl FoundKeeper {
+    pub(crate) fn runs(&self) -> bool {
+        match self {
+            FoundKeeper::Unit(found) => found.state.is_running(),
+            FoundKeeper::Container(found) => found.container.as_ref().is_some_and(|found| found.running),
+        }
+    }
+}
+
+const WRONG: &str = "another keeper was asked; this is a defect of Moorline, please report it";
+
+fn other_keeper() -> Failure {
+    Failure::Runtime(anyhow::anyhow!("{WRONG}"))
+}
