@@ -197,8 +197,12 @@ fn not_started(error: StartError) -> Failure {
     let StartError::Problems(problems) = &error else {
         return Failure::Runtime(error.into());
     };
-    let host_only = problems.iter().all(|problem| matches!(problem, StartProblem::Bind { .. }));
-    let next = if host_only { "\nfree the port, or choose another one" } else { "" };
+    let is_hosts = |problem: &StartProblem| {
+        matches!(problem, StartProblem::Bind { .. } | StartProblem::Socket { .. } | StartProblem::Thread { .. })
+    };
+    let ports = problems.iter().all(|problem| matches!(problem, StartProblem::Bind { .. }));
+    let next = if ports { "\nfree the port, or choose another one" } else { "" };
+    let hosts = problems.iter().all(is_hosts);
     let words = anyhow!("the router cannot start\n{error}{next}");
-    if host_only { Failure::Runtime(words) } else { Failure::Input(words) }
+    if hosts { Failure::Runtime(words) } else { Failure::Input(words) }
 }

@@ -25,7 +25,12 @@ pub(crate) struct Lock {
 impl Lock {
     /// Makes `dir` (0700) if it does not exist, and locks it. `user` says who wants it, such as `gateway "database"`.
     pub(crate) fn take(dir: &Path, user: &str) -> Result<Self, Failure> {
-        let path = dir.join(NAME);
+        Self::take_as(dir, NAME, user)
+    }
+
+    /// The same with a name for the lock's file.
+    pub(crate) fn take_as(dir: &Path, name: &str, user: &str) -> Result<Self, Failure> {
+        let path = dir.join(name);
         for _ in 0..ATTEMPTS {
             files::private_dir(dir).or_runtime()?;
             let mut file = match open(&path) {

@@ -1,14 +1,13 @@
-//! `moorline gateway apply`: a gateway that stays, as a service of the user's systemd.
+//! `moorline gateway apply`: a gateway that stays, as a service or a container.
 
 use clap::Args;
 
-use super::install::{CHANGE, InstallArguments, block_on};
+use super::install::{InstallArguments, block_on};
 use crate::cli::closing;
 use crate::failure::Failure;
-use crate::installation::home::Home;
-use crate::lock::Lock;
+use crate::installation::turn::Turn;
 
-/// Install a gateway as a service of the user's systemd, or change the one that is installed
+/// Install a gateway as a service or container, or change the one that is installed
 ///
 /// Does what `plan` shows, and nothing besides: what is as the definition says is left alone, and services are added
 /// and removed while the router runs, without touching the connections of others. When a step fails, those before it
@@ -33,7 +32,7 @@ impl Arguments {
     }
 
     async fn apply(&self) -> Result<(), Failure> {
-        let _lock = Lock::take(&Home::lock()?, CHANGE)?;
-        self.install.plan().await?.carry_out(self.wait).await
+        let turn = Turn::take()?;
+        self.install.plan().await?.carry_out(&turn, self.wait).await
     }
 }

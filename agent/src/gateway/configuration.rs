@@ -12,7 +12,7 @@ use crate::host;
 
 /// Who the gateway is on the network.
 pub(crate) struct Identity<'a> {
-    /// The router's id is skupper-gateway-<this>; none: the host's name and the gateway's.
+    /// The router's id is skupper-gateway-NAME; none: the host's name and the gateway's.
     pub(crate) router_id_suffix: Option<&'a str>,
     /// A UUID.
     pub(crate) site_id: &'a str,

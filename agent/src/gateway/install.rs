@@ -13,16 +13,18 @@ use crate::definition_file::DefinitionArguments;
 use crate::failure::{Blame, Failure};
 use crate::installation::act::Acting;
 use crate::installation::found::Found;
+use crate::installation::home::Home;
 use crate::installation::keeper::{GatewayType, Keeper};
 use crate::installation::plan::plan;
-use crate::installation::record::Record;
+use crate::installation::record::{Options, Record};
 use crate::installation::step::Step;
+use crate::installation::turn::Turn;
 use crate::installation::wanted::{Parts, UplinkWishes, Wanted};
 use crate::output::{self, say};
 use crate::token_file;
 
-/// What holds the lock that changes take.
-pub(super) const CHANGE: &str = "another change of a gateway";
+/// How long connections may take to finish when the gateway stops, in seconds, where nobody says it.
+pub(super) const DRAIN: u32 = 10;
 
 /// Which gateway, and how it links.
 #[derive(Debug, Args)]
@@ -35,8 +37,10 @@ pub(super) struct InstallArguments {
     token: Option<PathBuf>,
 
     /// What the gateway runs in
-    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum, default_value_t)]
-    kind: GatewayType,
+    ///
+    /// [default: as before, at first service]
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum)]
+    kind: Option<GatewayType>,
 
     /// The router's id is skupper-gateway-NAME, which no other router of the network may have
     ///
@@ -44,9 +48,9 @@ pub(super) struct InstallArguments {
     #[arg(long, value_name = "NAME", value_parser = configuration::parse_suffix)]
     router_id_suffix: Option<String>,
 
-    /// How long open connections may take to finish when the gateway stops, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    drain_timeout: u32,
+    /// How long open connections may take to finish when the gateway stops, in seconds [default: as before, at first 10]
+    #[arg(long, value_name = "SECONDS")]
+    drain_timeout: Option<u32>,
 
     #[command(flatten)]
     proxy: ProxyArguments,
@@ -58,6 +62,7 @@ pub(super) struct Planned {
     pub(super) found: Found,
     pub(super) steps: Vec<Step>,
     keeper: Keeper,
+    options: Options,
 }
 
 impl InstallArguments {
@@ -78,32 +83,55 @@ impl InstallArguments {
         if let (Some(path), Some(token)) = (&self.token, &token) {
             token_file::warn(path, token);
         }
-        let router_id_suffix = self.router_id_suffix.as_deref();
-        let wishes = UplinkWishes { token, router_id_suffix, proxy: &self.proxy };
+        let home = Home::of(definition.name.as_str())?;
+        let before = Record::read(&home)?;
+        let options = self.options(before.as_ref(), token.is_some());
+        let recorded;
+        let proxy = match self.proxy.url() {
+            Some(_) => &self.proxy,
+            None => {
+                let password = home.proxy_password();
+                recorded =
+                    ProxyArguments::recorded(options.proxy.as_deref(), Some(password).filter(|path| path.exists()))?;
+                &recorded
+            }
+        };
+        let wishes = UplinkWishes { token, router_id_suffix: options.router_id_suffix.as_deref(), proxy };
         let parts = Parts::of_definition(&file, definition, &wishes)?;
-        Planned::of(parts, self.kind, self.drain_timeout).await
+        let kind = self.kind.or(before.map(|record| record.kind)).unwrap_or_default();
+        Planned::of(parts, kind, options).await
+    }
+
+    /// What is not said again stays; how it links is said anew with a new token.
+    fn options(&self, before: Option<&Record>, anew: bool) -> Options {
+        let before = before.map(|record| &record.options);
+        let link = before.filter(|_| !anew);
+        Options {
+            drain_timeout: self.drain_timeout.or(before.map(|options| options.drain_timeout)).unwrap_or(DRAIN),
+            router_id_suffix: self.router_id_suffix.clone().or_else(|| link?.router_id_suffix.clone()),
+            proxy: self.proxy.url().or_else(|| link?.proxy.clone()),
+        }
     }
 }
 
 impl Planned {
-    /// Looks at what is there. `drain`: how long connections may take to finish when the gateway stops, in seconds.
-    pub(super) async fn of(parts: Parts, kind: GatewayType, drain: u32) -> Result<Planned, Failure> {
+    /// Looks at what is there.
+    pub(super) async fn of(parts: Parts, kind: GatewayType, options: Options) -> Result<Planned, Failure> {
         let keeper = kind.connect().await?;
-        let wanted = Wanted::of(parts, &keeper, Duration::from_secs(drain.into()))?;
+        let wanted = Wanted::of(parts, &keeper, Duration::from_secs(options.drain_timeout.into()))?;
         let found = Found::look(&wanted, &keeper).await?;
         let steps = plan(&wanted, &found)?;
-        Ok(Planned { wanted, found, steps, keeper })
+        Ok(Planned { wanted, found, steps, keeper, options })
     }
 
     /// Takes the steps, then says what the router says, which may take `wait` seconds to link.
-    pub(super) async fn carry_out(self, wait: u32) -> Result<(), Failure> {
-        let Planned { wanted, found, steps, keeper } = self;
-        let fresh = || Record::new(&wanted.gateway, wanted.keeper.kind());
-        let record = found.record.clone().unwrap_or_else(fresh);
+    pub(super) async fn carry_out(self, turn: &Turn, wait: u32) -> Result<(), Failure> {
+        let Planned { wanted, found, steps, keeper, options } = self;
         if steps.is_empty() {
             say(format_args!("gateway {:?} is as it shall be: nothing to do", wanted.gateway));
         }
-        let notes = Acting::new(&wanted, &keeper).run(&steps, record, |step| say(step)).await?;
+        let acting = Acting::new(&wanted, &keeper);
+        let notes = acting.run(&steps, found.record.clone(), options, turn.made(), |step| say(step)).await?;
         notes.iter().for_each(|note| output::warning(note));
         if let Keeper::Container(keeper) = &keeper {
             keeper.gaps().await.iter().for_each(|gap| output::warning(gap));

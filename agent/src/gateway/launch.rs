@@ -7,18 +7,23 @@ use anyhow::anyhow;
 use clap::Args;
 use moorline_bundle::{Bundle, Maker, Purpose, ServiceProfile};
 use moorline_definition::router_config::{RouterConfig, parse};
+use moorline_definition::{CheckOptions, check_bytes};
 use zeroize::Zeroizing;
 
 use super::configuration;
-use super::install::{CHANGE, Planned, block_on};
+use super::install::{DRAIN, Planned, block_on};
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::installation::home::Home;
 use crate::installation::keeper::GatewayType;
+use crate::installation::record::{Options, Record};
+use crate::installation::turn::Turn;
 use crate::installation::wanted::{Certificates, Parts, site_id};
-use crate::lock::Lock;
 use crate::output;
+
+/// The definition of a bundle, in messages.
+const DEFINITION: &str = "gateway.yaml";
 
 /// Install the gateway of a bundle on this host, or upgrade the one that is there
 ///
@@ -35,13 +40,13 @@ pub(crate) struct Arguments {
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
 
-    /// What the gateway runs in
-    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum, default_value_t)]
-    kind: GatewayType,
+    /// What the gateway runs in [default: as before, at first service]
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum)]
+    kind: Option<GatewayType>,
 
-    /// How long open connections may take to finish when the gateway stops, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    drain_timeout: u32,
+    /// How long open connections may take to finish when the gateway stops, in seconds [default: as before, at first 10]
+    #[arg(long, value_name = "SECONDS")]
+    drain_timeout: Option<u32>,
 
     /// How long to wait for the link to the network, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
@@ -56,14 +61,23 @@ impl Arguments {
     }
 
     async fn launch(&self, bundle: Bundle) -> Result<(), Failure> {
-        let _lock = Lock::take(&Home::lock()?, CHANGE)?;
+        let turn = Turn::take()?;
         let home = Home::of(&bundle.name)?;
         let site_id = site_id(&home)?;
-        let config = self.router_config(&bundle, &home, &site_id)?;
+        let mut config = self.router_config(&bundle, &home, &site_id)?;
         let definition = match &bundle.maker {
-            Maker::Moorline { definition, .. } => Some(definition.clone().into_bytes()),
+            Maker::Moorline { definition, .. } => {
+                let checked = check_bytes(DEFINITION, definition.as_bytes(), CheckOptions::default());
+                // Nobody asked for the management port that a definition without listeners gets.
+                if checked.definition.is_none_or(|definition| definition.qdr_listeners.is_empty()) {
+                    config.listeners.clear();
+                }
+                Some(definition.clone().into_bytes())
+            }
             Maker::Skupper { .. } => {
                 output::warning("the bundle is one of Skupper's: it runs on this program's own router");
+                // Skupper gives it to every gateway, for its own tools; ours has a socket that others cannot use.
+                config.listeners.retain(|listener| !configuration::is_unasked(listener));
                 None
             }
         };
@@ -75,9 +89,15 @@ impl Arguments {
             config,
             credentials: bundle.credentials.clone(),
             service_certificates: bundle.service_profiles.iter().flat_map(certificates).collect(),
+            proxy_password: None,
             program: bundle.program,
         };
-        Planned::of(parts, self.kind, self.drain_timeout).await?.carry_out(self.wait).await
+        let before = Record::read(&parts.home)?;
+        let drain = before.as_ref().map(|record| record.options.drain_timeout);
+        let drain_timeout = self.drain_timeout.or(drain).unwrap_or(DRAIN);
+        let options = Options { drain_timeout, ..Options::default() };
+        let kind = self.kind.or(before.map(|record| record.kind)).unwrap_or_default();
+        Planned::of(parts, kind, options).await?.carry_out(&turn, self.wait).await
     }
 
     /// The bundle's template for this host. Two gateways of one host are two routers, so that their ids must differ.

@@ -34,6 +34,20 @@ struct Proxy {
 }
 
 impl ProxyArguments {
+    /// The proxy as it was given, without a password.
+    pub(crate) fn url(&self) -> Option<String> {
+        let Proxy { user, host, port } = self.proxy.as_ref()?;
+        let user = user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        Some(format!("http://{user}{host}:{port}"))
+    }
+
+    /// The proxy of an earlier command line, as [`Self::url`] told it, with its password where that was kept.
+    pub(crate) fn recorded(url: Option<&str>, password: Option<PathBuf>) -> Result<Self, Failure> {
+        let proxy = url.map(parse).transpose().map_err(|why| Failure::Runtime(anyhow!("the recorded proxy: {why}")))?;
+        Ok(Self { proxy_password_file: password.filter(|_| proxy.is_some()), proxy })
+    }
+
     /// Puts the proxy before the uplink.
     pub(crate) fn apply(&self, config: &mut RouterConfig) -> Result<(), Failure> {
         let Some(proxy) = &self.proxy else { return Ok(()) };

@@ -1,6 +1,5 @@
 //! `moorline gateway remove`: takes away what `apply` made, and nothing else.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -8,13 +7,13 @@ use clap::Args;
 use moorline_bundle::Bundle;
 use moorline_systemd::unit::UnitName;
 
-use super::install::{CHANGE, block_on};
+use super::install::block_on;
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
-use crate::installation::gone;
 use crate::installation::home::Home;
 use crate::installation::record::Record;
-use crate::lock::Lock;
+use crate::installation::turn::{Turn, remove_empty};
+use crate::installation::{installed, remove_home};
 use crate::output::say;
 
 /// Stop an installed gateway and take away all that was made for it
@@ -45,19 +44,18 @@ impl Arguments {
         };
         // What is no name of a unit is no name of a directory either.
         UnitName::service(name).or_input()?;
-        let _lock = Lock::take(&Home::lock()?, CHANGE)?;
+        let _turn = Turn::take()?;
         let home = Home::of(name)?;
         let Some(record) = Record::read(&home)? else {
             say(format_args!("gateway {name:?} is not installed: nothing to do"));
             return Ok(());
         };
+        let mut record = record;
+        bequeath(&mut record)?;
         let mut left = record.kind.connect().await?.remove(&record).await?;
         if left.is_empty() {
             remove_home(&home, &mut left);
-            for dir in record.directories.iter().rev() {
-                // Others may have put something there since.
-                let _ = fs::remove_dir(dir);
-            }
+            remove_empty(&record.directories);
         }
         if left.is_empty() {
             say(format_args!("gateway {name:?} is removed"));
@@ -67,19 +65,16 @@ impl Arguments {
     }
 }
 
-/// The record goes last, so that what is left over is still known to be ours.
-fn remove_home(home: &Home, left: &mut Vec<String>) {
-    let record = home.record();
-    let entries = fs::read_dir(home.path()).map(|entries| entries.flatten().map(|entry| entry.path()).collect());
-    for path in entries.unwrap_or_else(|_| Vec::new()) {
-        if path == record {
-            continue;
-        }
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        left.extend(gone(removed, &path));
-    }
-    if left.is_empty() {
-        left.extend(gone(fs::remove_file(&record), &record));
-        left.extend(gone(fs::remove_dir(home.path()), home.path()));
-    }
+/// What was made for all goes with the last of them: another gateway takes it over.
+fn bequeath(record: &mut Record) -> Result<(), Failure> {
+    let Some(heir) = installed()?.into_iter().find(|name| *name != record.gateway) else { return Ok(()) };
+    let home = Home::of(&heir)?;
+    let Some(mut other) = Record::read(&home)? else { return Ok(()) };
+    other.linger |= record.linger;
+    other.directories.extend(record.directories.iter().cloned());
+    other.directories.sort();
+    other.directories.dedup();
+    other.write(&home)?;
+    record.linger = false;
+    Ok(())
 }

@@ -1,7 +1,5 @@
 //! `moorline gateway status`: how installed gateways stand, from systemd and from their routers.
 
-use std::fs;
-
 use clap::{Args, ValueEnum};
 use moorline_systemd::logind::{self, Linger, User};
 use moorline_systemd::unit::UnitName;
@@ -9,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::install::block_on;
 use crate::cli::closing;
-use crate::directories;
 use crate::failure::{Blame, Failure};
 use crate::installation::home::Home;
+use crate::installation::installed;
 use crate::installation::keeper::{GatewayType, Keeper};
 use crate::installation::live;
 use crate::installation::record::Record;
@@ -84,16 +82,6 @@ impl Arguments {
         }
         Ok(())
     }
-}
-
-/// The gateways that have a record.
-fn installed() -> Result<Vec<String>, Failure> {
-    let dir = directories::gateways()?;
-    let entries = fs::read_dir(dir).map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
-    let mut names: Vec<String> = entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.retain(|name| Home::of(name).is_ok_and(|home| home.record().exists()));
-    names.sort();
-    Ok(names)
 }
 
 impl Standing {
@@ -186,7 +174,12 @@ impl Standing {
         for (list, arrow) in [("http_connectors", "binding"), ("http_listeners", "forward")] {
             for bridge in self.list(list) {
                 let place = format!("{}:{}", text(&bridge["host"]), bridge["port"]);
-                say(format_args!("  {arrow} {} at {place}: {} requests", text(&bridge["address"]), bridge["requests"]));
+                let state = match text(&bridge["state"]).as_str() {
+                    "failed" => format!("cannot be opened: {}", text(&bridge["last_error"])),
+                    "waiting" => "closed: the network has no server for it".to_owned(),
+                    _ => format!("{} requests", bridge["requests"]),
+                };
+                say(format_args!("  {arrow} {} at {place}: {state}", text(&bridge["address"])));
             }
         }
         if router["draining"] == true {

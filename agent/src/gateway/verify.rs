@@ -65,12 +65,16 @@ impl<'s> Link<'s> {
 }
 
 fn failed_ports(status: &Value) -> Vec<String> {
-    let listeners = status["listeners"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let failed = listeners.iter().filter(|listener| listener["state"] == "failed");
-    failed
-        .map(|listener| {
-            let text = |name: &str| listener[name].as_str().unwrap_or_default();
-            format!("forward {}: port {} cannot be opened: {}", text("address"), listener["port"], text("error"))
-        })
-        .collect()
+    let failed = |list: &str, error: &'static str| {
+        let listeners = status[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        listeners
+            .iter()
+            .filter(|listener| listener["state"] == "failed")
+            .map(|listener| {
+                let text = |name: &str| listener[name].as_str().unwrap_or_default();
+                format!("forward {}: port {} cannot be opened: {}", text("address"), listener["port"], text(error))
+            })
+            .collect::<Vec<_>>()
+    };
+    [failed("listeners", "error"), failed("http_listeners", "last_error")].concat()
 }

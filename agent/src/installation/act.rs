@@ -14,9 +14,11 @@ use zeroize::Zeroizing;
 
 use super::home::Home;
 use super::keeper::Keeper;
-use super::record::Record;
+use super::record::{Options, Record};
 use super::step::Step;
+use super::turn::{missing, remove_empty};
 use super::wanted::{HomeFile, Wanted};
+use super::{gone, remove_home};
 use crate::failure::{Blame, Failure};
 use crate::management::Management;
 
@@ -35,11 +37,10 @@ pub(crate) struct Acting<'a> {
 
 /// A step that was carried out, with what it takes to take it back.
 enum Done {
-    /// What was there before.
+    /// What was there before, and its mode.
     File {
         path: PathBuf,
-        before: Option<Zeroizing<Vec<u8>>>,
-        mode: u32,
+        before: Option<(Zeroizing<Vec<u8>>, u32)>,
     },
     Other(Step),
 }
@@ -49,31 +50,52 @@ impl<'a> Acting<'a> {
         Acting { home: &wanted.home, keeper, wanted, done: Vec::new(), notes: Vec::new() }
     }
 
-    /// Carries all out. `say` hears of each before it begins. On failure all is as it was, as far as that can be; what
-    /// cannot be taken back is in the error.
+    /// Carries all out. `say` hears of each before it begins; `made` are directories that were made for the gateway
+    /// before. On failure all is as it was, as far as that can be; what cannot be taken back is in the error.
     pub(crate) async fn run(
         mut self,
         steps: &[Step],
-        mut record: Record,
+        before: Option<Record>,
+        options: Options,
+        made: &[PathBuf],
         say: impl Fn(&Step),
     ) -> Result<Vec<String>, Failure> {
-        record.directories.extend(missing_parents(self.home.path()));
-        record.directories.extend(self.wanted.keeper.files().iter().flat_map(|file| missing_parents(file)));
-        files::private_dir(self.home.path()).or_runtime()?;
+        let fresh = before.is_none();
+        let new = || Record::new(&self.wanted.gateway, self.wanted.keeper.kind());
+        let mut record = before.clone().unwrap_or_else(new);
+        record.options = options;
+        record.directories.extend(made.iter().cloned());
+        record.directories.extend(self.wanted.keeper.files().iter().filter_map(|file| file.parent()).flat_map(missing));
         record.directories.sort();
         record.directories.dedup();
         record.linger |= steps.contains(&Step::Linger);
+        record.restart = steps.iter().find_map(Step::restarts).map(str::to_owned);
+        files::private_dir(self.home.path()).or_runtime()?;
         record.write(self.home)?;
         files::private_dir(&self.home.sockets()).or_runtime()?;
         for step in steps {
             say(step);
             if let Err(error) = self.act(step).await {
                 let failed = error.context(format!("cannot {}", words(step)));
-                return Err(Failure::Runtime(self.undo(failed).await));
+                let mut left = self.undo().await;
+                if left.is_empty() {
+                    match &before {
+                        Some(before) => left.extend(before.write(self.home).err().map(|_| "the record".to_owned())),
+                        None => remove_home(self.home, &mut left),
+                    }
+                    if fresh {
+                        remove_empty(&record.directories);
+                    }
+                }
+                let outcome = match left.as_slice() {
+                    [] => "everything is as it was".to_owned(),
+                    left => format!("not everything could be taken back:\n  {}", left.join("\n  ")),
+                };
+                return Err(Failure::Runtime(anyhow::anyhow!("{failed:#}\n{outcome}")));
             }
         }
-        if !self.notes.is_empty() && record.linger {
-            record.linger = false;
+        if record.restart.take().is_some() || !self.notes.is_empty() {
+            record.linger &= self.notes.is_empty();
             record.write(self.home)?;
         }
         Ok(self.notes)
@@ -85,16 +107,15 @@ impl<'a> Acting<'a> {
                 if let Some(parent) = path.parent() {
                     files::private_dir(parent)?;
                 }
-                let mode = if *runs { files::PRIVATE_DIR } else { files::SECRET_FILE };
-                self.remember(path, mode)?;
-                return write_private(path, bytes, mode);
+                self.remember(path)?;
+                return write_private(path, bytes, if *runs { files::PRIVATE_DIR } else { files::SECRET_FILE });
             }
             Step::Remove { path } => {
-                self.remember(path, files::SECRET_FILE)?;
+                self.remember(path)?;
                 return fs::remove_file(path).with_context(|| path.display().to_string());
             }
             Step::WriteUnit { path, text, .. } => {
-                self.remember(path, PUBLIC_FILE)?;
+                self.remember(path)?;
                 return write_public(path, text.as_bytes());
             }
             Step::Add { entity } => self.router().await?.create(entity).await?,
@@ -102,7 +123,11 @@ impl<'a> Acting<'a> {
                 let (kind, name) = entity.place();
                 self.router().await?.delete(kind, name).await?;
             }
-            _ => self.keeper.act(step, &self.wanted.keeper, &mut self.notes).await?,
+            _ => {
+                // Half of it may be done when it fails.
+                self.done.push(Done::Other(step.clone()));
+                return self.keeper.act(step, &self.wanted.keeper, &mut self.notes).await;
+            }
         }
         self.done.push(Done::Other(step.clone()));
         Ok(())
@@ -112,18 +137,21 @@ impl<'a> Acting<'a> {
         Management::at_socket(&self.home.management_socket()).await
     }
 
-    fn remember(&mut self, path: &Path, mode: u32) -> anyhow::Result<()> {
+    fn remember(&mut self, path: &Path) -> anyhow::Result<()> {
         let before = match fs::read(path) {
-            Ok(bytes) => Some(Zeroizing::new(bytes)),
+            Ok(bytes) => {
+                let mode = fs::metadata(path).with_context(|| path.display().to_string())?.permissions().mode();
+                Some((Zeroizing::new(bytes), mode & 0o777))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
-        self.done.push(Done::File { path: path.to_owned(), before, mode });
+        self.done.push(Done::File { path: path.to_owned(), before });
         Ok(())
     }
 
-    /// What runs first, then files, then what reads the files; goes on past what fails.
-    async fn undo(self, failed: anyhow::Error) -> anyhow::Error {
+    /// What runs first, then files, then what reads the files; goes on past what fails, and answers that.
+    async fn undo(&self) -> Vec<String> {
         let mut left = Vec::new();
         let mut others = Vec::new();
         for done in self.done.iter().rev() {
@@ -137,20 +165,16 @@ impl<'a> Acting<'a> {
             left.extend(undone.err().map(|error| format!("{}: {error:#}", words(step))));
         }
         for done in self.done.iter().rev() {
-            let Done::File { path, before, mode } = done else { continue };
+            let Done::File { path, before } = done else { continue };
             let undone = match before {
-                Some(bytes) if *mode == PUBLIC_FILE => write_public(path, bytes),
-                Some(bytes) => write_private(path, bytes, *mode),
-                None => fs::remove_file(path).map_err(Into::into),
+                Some((bytes, PUBLIC_FILE)) => write_public(path, bytes),
+                Some((bytes, mode)) => write_private(path, bytes, *mode),
+                None => gone(fs::remove_file(path), path).map_or(Ok(()), |why| Err(anyhow::anyhow!(why))),
             };
             left.extend(undone.err().map(|error| format!("{}: {error:#}", path.display())));
         }
         left.extend(self.keeper.reread(&others, &self.wanted.keeper).await);
-        let outcome = match left.as_slice() {
-            [] => "everything is as it was".to_owned(),
-            left => format!("not everything could be taken back:\n  {}", left.join("\n  ")),
-        };
-        anyhow::anyhow!("{failed:#}\n{outcome}")
+        left
     }
 
     async fn take(&self, (kind, name): (&str, &str)) -> anyhow::Result<()> {
@@ -164,14 +188,6 @@ impl<'a> Acting<'a> {
 
 fn words(step: &Step) -> String {
     step.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Directories that must be made for a file, outermost first.
-fn missing_parents(path: &Path) -> Vec<PathBuf> {
-    let mut missing: Vec<PathBuf> =
-        path.ancestors().skip(1).take_while(|dir| !dir.exists()).map(Path::to_owned).collect();
-    missing.reverse();
-    missing
 }
 
 fn write_private(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {

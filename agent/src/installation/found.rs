@@ -48,7 +48,7 @@ async fn services(home: &Home) -> Option<Services> {
 /// Configuration and certificates; sockets and locks are not looked at.
 fn home_files(home: &Home) -> Result<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>, Failure> {
     let mut found = BTreeMap::new();
-    for path in [home.definition(), home.site_id(), home.program()] {
+    for path in [home.definition(), home.site_id(), home.program(), home.proxy_password()] {
         add(&mut found, path)?;
     }
     let config = home.config();

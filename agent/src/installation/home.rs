@@ -16,11 +16,6 @@ impl Home {
         Ok(Home(directories::gateways()?.join(gateway)))
     }
 
-    /// Where the lock is that every change of a gateway takes.
-    pub(crate) fn lock() -> Result<PathBuf, Failure> {
-        Ok(directories::runtime())
-    }
-
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
@@ -51,6 +46,11 @@ impl Home {
     /// What of this host is ours.
     pub(crate) fn record(&self) -> PathBuf {
         self.0.join("record.json")
+    }
+
+    /// The password of the proxy that the link goes through.
+    pub(crate) fn proxy_password(&self) -> PathBuf {
+        self.0.join("proxy-password")
     }
 
     /// The program, where the gateway has one of its own.

@@ -15,8 +15,9 @@ use crate::management::{Attributes, Management};
 /// A router that answers takes far less.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST_STATUS: u64 = 64 * 1024 * 1024;
+const PROFILE: &str = "sslProfile";
 /// Kinds that a running router adds and takes, in the order to add them: who names another comes after it.
-const KINDS: [&str; 6] = ["sslProfile", "listener", "tcpConnector", "tcpListener", "httpConnector", "httpListener"];
+const KINDS: [&str; 6] = [PROFILE, "listener", "tcpConnector", "tcpListener", "httpConnector", "httpListener"];
 
 /// The state of a router, as its status socket tells it: `RouterStatus` as JSON.
 pub(crate) async fn status(socket: &Path) -> anyhow::Result<Value> {
@@ -67,15 +68,25 @@ pub(crate) struct Difference {
 impl Difference {
     pub(crate) fn between(running: &Services, wanted: &RouterConfig) -> Difference {
         let wanted = entities(wanted);
-        let serves = |entity: &Entity| {
+        let same = |entity: &Entity| {
             let (kind, name) = entity.place();
             running.find(kind, name).is_some_and(|attributes| fits(entity, attributes))
         };
+        // What names a profile cannot stay while the profile changes.
+        let changed: Vec<&str> = wanted
+            .iter()
+            .filter(|entity| entity.place().0 == PROFILE && !same(entity))
+            .map(|profile| profile.place().1)
+            .collect();
+        let serves = |entity: &Entity| {
+            let attributes = entity.attributes();
+            let profile = attributes.get(PROFILE).and_then(Value::as_str);
+            same(entity) && !profile.is_some_and(|profile| changed.contains(&profile))
+        };
         let add: Vec<Entity> = wanted.iter().filter(|entity| !serves(entity)).cloned().collect();
         let unwanted = |kind: &str, attributes: &Attributes| {
-            !wanted.iter().any(|entity| {
-                entity.place() == (kind, named(attributes).unwrap_or_default()) && fits(entity, attributes)
-            })
+            let name = named(attributes).unwrap_or_default();
+            !wanted.iter().any(|entity| entity.place() == (kind, name) && serves(entity))
         };
         let take = running.0.iter().rev().filter(|(kind, attributes)| unwanted(kind, attributes));
         let take = take.filter_map(|(kind, attributes)| configured(kind, attributes)).collect();

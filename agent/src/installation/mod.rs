@@ -11,6 +11,7 @@ pub(crate) mod live;
 pub(crate) mod plan;
 pub(crate) mod record;
 pub(crate) mod step;
+pub(crate) mod turn;
 pub(crate) mod wanted;
 
 use std::fs;
@@ -55,4 +56,31 @@ pub(crate) fn gone(outcome: io::Result<()>, path: &Path) -> Option<String> {
         Err(error) if error.kind() != ErrorKind::NotFound => Some(format!("{}: {error}", path.display())),
         _ => None,
     }
+}
+
+/// Removes all of a gateway's home. The record goes last, so that what is left over is still known to be ours.
+pub(crate) fn remove_home(home: &Home, left: &mut Vec<String>) {
+    let record = home.record();
+    let entries = fs::read_dir(home.path()).map(|entries| entries.flatten().map(|entry| entry.path()).collect());
+    for path in entries.unwrap_or_else(|_| Vec::new()) {
+        if path == record {
+            continue;
+        }
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        left.extend(gone(removed, &path));
+    }
+    if left.is_empty() {
+        left.extend(gone(fs::remove_file(&record), &record));
+        left.extend(gone(fs::remove_dir(home.path()), home.path()));
+    }
+}
+
+/// The gateways of this user that have a record.
+pub(crate) fn installed() -> Result<Vec<String>, Failure> {
+    let entries = fs::read_dir(crate::directories::gateways()?);
+    let entries = entries.map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let mut names: Vec<String> = entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| Home::of(name).is_ok_and(|home| home.record().exists()));
+    names.sort();
+    Ok(names)
 }

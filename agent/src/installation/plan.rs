@@ -63,6 +63,9 @@ fn run(wanted: &Wanted, found: &Found) -> Vec<Step> {
     if !found.keeper.runs() {
         return vec![Step::Start { name }];
     }
+    if let Some(why) = found.record.as_ref().and_then(|record| record.restart.clone()) {
+        return vec![Step::Restart { name, why }];
+    }
     let restart = |why: &str| vec![Step::Restart { name: name.clone(), why: why.to_owned() }];
     let mut programs = wanted.files.iter().filter(|file| file.runs);
     if programs.any(|program| found.files.get(&program.path) != Some(&program.bytes)) {

@@ -26,11 +26,33 @@ pub(crate) struct Record {
     pub(crate) directories: Vec<PathBuf>,
     /// Lingering was turned on for it.
     pub(crate) linger: bool,
+    /// What the command line said of it, for the next time.
+    pub(crate) options: Options,
+    /// Why its router must be started anew; said before what it reads is changed, until it was.
+    pub(crate) restart: Option<String>,
+}
+
+/// What the command line said of a gateway besides its definition and token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Options {
+    /// How long connections may take to finish when the gateway stops, in seconds.
+    pub(crate) drain_timeout: u32,
+    pub(crate) router_id_suffix: Option<String>,
+    /// The proxy of the link: http://USER@HOST:PORT. Its password is in the gateway's home.
+    pub(crate) proxy: Option<String>,
 }
 
 impl Record {
     pub(crate) fn new(gateway: &str, kind: GatewayType) -> Record {
-        Record { format: FORMAT, gateway: gateway.to_owned(), kind, directories: Vec::new(), linger: false }
+        Record {
+            format: FORMAT,
+            gateway: gateway.to_owned(),
+            kind,
+            directories: Vec::new(),
+            linger: false,
+            options: Options::default(),
+            restart: None,
+        }
     }
 
     /// None: the gateway is not installed.

@@ -80,6 +80,11 @@ impl Step {
         }
     }
 
+    /// Why the router is started anew, if it is.
+    pub(crate) fn restarts(&self) -> Option<&str> {
+        self.reason()
+    }
+
     fn reason(&self) -> Option<&str> {
         match self {
             Step::Restart { why, .. } | Step::Replace { why, .. } => Some(why),

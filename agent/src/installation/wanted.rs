@@ -21,6 +21,9 @@ use crate::host;
 const LARGEST_PEM: u64 = 256 * 1024;
 const LARGEST_CONFIG: u64 = 4 * 1024 * 1024;
 const LARGEST_SITE_ID: u64 = 100;
+const LARGEST_PASSWORD: u64 = 4096;
+/// What `sun_path` of unix(7) has room for.
+const LONGEST_SOCKET: usize = 107;
 
 /// All of a gateway, as it shall be.
 pub(crate) struct Wanted {
@@ -52,6 +55,8 @@ pub(crate) struct Parts {
     pub(crate) config: RouterConfig,
     pub(crate) credentials: Credentials,
     pub(crate) service_certificates: Certificates,
+    /// The password of the uplink's proxy.
+    pub(crate) proxy_password: Option<Zeroizing<Vec<u8>>>,
     /// A program of the gateway's own; none: this one, where it is.
     pub(crate) program: Option<Vec<u8>>,
 }
@@ -81,6 +86,11 @@ impl Parts {
         let identity = Identity { router_id_suffix: wishes.router_id_suffix, site_id: &site_id };
         let mut config = configuration::router_config(definition, &uplink, &identity, home.path())?;
         wishes.proxy.apply(&mut config)?;
+        let proxy_password = move_password(&mut config, &home)?;
+        // Nobody asked for the management port that a definition without listeners gets; the gateway has a socket.
+        if definition.qdr_listeners.is_empty() {
+            config.listeners.clear();
+        }
         let service_certificates = read_service_certificates(&config, &file.credentials_dir)?;
         Ok(Parts {
             gateway: gateway.to_owned(),
@@ -90,6 +100,7 @@ impl Parts {
             config,
             credentials,
             service_certificates,
+            proxy_password,
             program: None,
         })
     }
@@ -98,9 +109,15 @@ impl Parts {
 impl Wanted {
     /// `drain`: how long connections may take to finish when the gateway stops.
     pub(crate) fn of(parts: Parts, keeper: &Keeper, drain: Duration) -> Result<Wanted, Failure> {
-        let Parts { gateway, home, site_id, definition, mut config, credentials, .. } = parts;
-        // Nobody asked for the management port that a definition without listeners gets; the gateway has a socket.
-        config.listeners.retain(|listener| !configuration::is_unasked(listener));
+        let Parts { gateway, home, site_id, definition, config, credentials, .. } = parts;
+        let socket = home.management_socket();
+        if socket.as_os_str().len() > LONGEST_SOCKET {
+            return Err(Failure::Input(anyhow!(
+                "{} is longer than the {LONGEST_SOCKET} bytes that a socket's path may have: give the gateway a shorter name, \
+                 or set XDG_STATE_HOME to a shorter path",
+                socket.display()
+            )));
+        }
 
         let mut wanted: Vec<HomeFile> = Vec::new();
         let mut add = |path: PathBuf, bytes: Zeroizing<Vec<u8>>| wanted.push(HomeFile { path, bytes, runs: false });
@@ -116,6 +133,9 @@ impl Wanted {
         }
         for (path, bytes) in parts.service_certificates {
             add(home.certificates().join(path), bytes);
+        }
+        if let Some(password) = parts.proxy_password {
+            add(home.proxy_password(), password);
         }
         add(home.config(), plain(&config.to_json()));
         let program = parts.program.as_deref();
@@ -142,6 +162,18 @@ pub(crate) fn read_service_certificates(config: &RouterConfig, from: &Path) -> R
         Ok((path, Zeroizing::new(bytes)))
     };
     found.into_iter().map(read).collect()
+}
+
+/// The proxy's password goes where the router can read it: to the gateway's home.
+fn move_password(config: &mut RouterConfig, home: &Home) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let named = |password: &String| password.strip_prefix("file:").map(PathBuf::from);
+    let Some(profile) = config.proxy_profiles.iter_mut().find(|profile| profile.password.is_some()) else {
+        return Ok(None);
+    };
+    let Some(file) = profile.password.as_ref().and_then(named) else { return Ok(None) };
+    let password = files::read_bounded(&file, LARGEST_PASSWORD).or_input()?;
+    profile.password = Some(format!("file:{}", configuration::text(&home.proxy_password())?));
+    Ok(Some(Zeroizing::new(password)))
 }
 
 /// The identity that the gateway has, or a new one.

@@ -24,6 +24,7 @@ pub(in crate::io) struct SocketFile {
     path: PathBuf,
     /// Device and inode: a file that somebody put in its place stays.
     file: (u64, u64),
+    owner: u32,
 }
 
 impl SocketFile {
@@ -34,7 +35,11 @@ impl SocketFile {
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
         let found = fs::symlink_metadata(path)?;
-        Ok(SocketFile { listener, path: path.to_owned(), file: (found.dev(), found.ino()) })
+        Ok(SocketFile { listener, path: path.to_owned(), file: (found.dev(), found.ino()), owner: found.uid() })
+    }
+
+    pub(in crate::io) fn owner(&self) -> u32 {
+        self.owner
     }
 
     pub(in crate::io) fn path(&self) -> &Path {
@@ -79,15 +84,13 @@ pub(super) fn transport(stream: UnixStream) -> io::Result<Transport> {
     Ok(Transport::plain(TcpStream::from_std(stream)?))
 }
 
-/// The next client that may ask.
-pub(in crate::io) async fn accept(listener: &UnixListener) -> UnixStream {
-    // This process's own files are its user's.
-    let owner = fs::metadata("/proc/self").map(|found| found.uid()).ok();
+/// The next client that may ask: the socket's owner, or root.
+pub(in crate::io) async fn accept(listener: &UnixListener, owner: u32) -> UnixStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let user = stream.peer_cred().map(|peer| peer.uid()).ok();
-                if user == Some(ROOT) || (user.is_some() && user == owner) {
+                if user == Some(ROOT) || user == Some(owner) {
                     return stream;
                 }
                 tracing::warn!(user, "refused another user of this host at the router's own socket");

@@ -29,8 +29,8 @@ const PROGRAM: &str = "/moorline";
 const OLD: &str = "-before";
 /// From the start of a container until its router answers.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// For a router that drains.
-const STOP_LIMIT: Duration = Duration::from_secs(90);
+/// For a router that has drained to end.
+const STOP_MARGIN: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 /// Lines of a failed container's log that are shown.
 const LOG_LINES: u32 = 20;
@@ -93,7 +93,7 @@ impl ContainerKeeper {
                 start_period: Duration::from_secs(10),
                 retries: 3,
             }),
-            stop_grace: gateway.drain + Duration::from_secs(5),
+            stop_grace: gateway.drain + STOP_MARGIN,
         };
         // Whatever of it changes, it is another container.
         let said = format!("{container:?}");
@@ -138,17 +138,35 @@ impl ContainerKeeper {
             Step::Image { .. } => drop(self.engine.remove_image(&wanted.container.image).await?),
             Step::Create { .. } => drop(self.engine.remove(name).await?),
             Step::Start { .. } => self.engine.stop(name, wanted.container.stop_grace).await?,
-            Step::Replace { .. } => bail!("the new container stays"),
+            Step::Replace { .. } => {
+                let there = self.engine.observe(name).await?;
+                if there.is_some_and(|found| found.labels.get(label::CONFIGURATION) == wanted.digest()) {
+                    bail!("the new container stays");
+                }
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Starts what is there anew, after its files were put back.
+    pub(super) async fn reread(&self, done: &[&Step], wanted: &WantedContainer) -> Vec<String> {
+        if !done.iter().any(|step| matches!(step, Step::Restart { .. } | Step::Replace { .. })) {
+            return Vec::new();
+        }
+        let name = &wanted.container.name;
+        let again = async {
+            self.engine.stop(name, wanted.container.stop_grace).await?;
+            self.engine.start(name).await
+        };
+        again.await.err().map(|fault| format!("restart {name}: {fault}")).into_iter().collect()
     }
 
     /// The old one is kept until the new one serves, and goes on if it does not.
     async fn replace(&self, wanted: &WantedContainer) -> anyhow::Result<()> {
         let (engine, name, grace) = (&self.engine, &wanted.container.name, wanted.container.stop_grace);
         let old: ContainerName = format!("{name}{OLD}").parse()?;
-        self.remove_ours(&old, name.as_ref()).await?;
+        self.remove_ours(&old, name.as_ref(), grace).await?;
         engine.stop(name, grace).await?;
         engine.rename(name, &old).await?;
         let started = async {
@@ -190,10 +208,11 @@ impl ContainerKeeper {
     pub(super) async fn remove(&self, record: &Record) -> Result<Vec<String>, Failure> {
         let name = record.gateway.parse::<ContainerName>().or_runtime()?;
         let image = self.engine.observe(&name).await.or_runtime()?.map(|found| found.image);
+        let grace = Duration::from_secs(record.options.drain_timeout.into()) + STOP_MARGIN;
         let mut left = Vec::new();
         let mut note = |what: String, error: Option<String>| left.extend(error.map(|error| format!("{what}: {error}")));
         for name in [name.clone(), format!("{name}{OLD}").parse().or_runtime()?] {
-            let removed = self.remove_ours(&name, &record.gateway).await;
+            let removed = self.remove_ours(&name, &record.gateway, grace).await;
             note(format!("remove {name}"), removed.err().map(|fault| fault.to_string()));
         }
         if let Some(image) = image {
@@ -207,10 +226,10 @@ impl ContainerKeeper {
     }
 
     /// Stops and removes a container of the gateway's; another's of that name stays.
-    async fn remove_ours(&self, name: &ContainerName, gateway: &str) -> Result<(), EngineFault> {
+    async fn remove_ours(&self, name: &ContainerName, gateway: &str, grace: Duration) -> Result<(), EngineFault> {
         let found = self.engine.observe(name).await?;
         if found.is_some_and(|found| found.labels.get(label::GATEWAY).is_some_and(|of| of == gateway)) {
-            self.engine.stop(name, STOP_LIMIT).await?;
+            self.engine.stop(name, grace).await?;
             self.engine.remove(name).await?;
         }
         Ok(())

@@ -121,7 +121,8 @@ impl Keeper {
     pub(crate) async fn reread(&self, done: &[&Step], wanted: &WantedKeeper) -> Vec<String> {
         match (self, wanted) {
             (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => keeper.reread(done, wanted).await,
-            _ => Vec::new(),
+            (Keeper::Container(keeper), WantedKeeper::Container(wanted)) => keeper.reread(done, wanted).await,
+            _ => vec![WRONG.to_owned()],
         }
     }
 

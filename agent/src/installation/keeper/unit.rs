@@ -19,8 +19,8 @@ use crate::{directories, output};
 
 /// For systemd to try a sandbox.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(5);
-/// For systemd to start a router and hear that it serves, or to stop one that drains.
-const JOB_LIMIT: Duration = Duration::from_secs(90);
+/// For systemd to start a router and hear that it serves, or to stop one, besides the time that it drains.
+const JOB_LIMIT: Duration = Duration::from_secs(60);
 /// A router that says nothing for so long is started again.
 const WATCHDOG: Duration = Duration::from_secs(30);
 
@@ -37,6 +37,8 @@ pub(crate) struct WantedUnit {
     pub(crate) name: UnitName,
     pub(crate) file: PathBuf,
     text: String,
+    /// For systemd's jobs.
+    limit: Duration,
 }
 
 pub(crate) struct FoundUnit {
@@ -80,7 +82,7 @@ impl UnitKeeper {
         let name = UnitName::service(gateway.name).or_input()?;
         let text = unit.text(&name, Some(self.release)).or_runtime()?;
         let file = user_unit_directory(&directories::config()?).join(name.to_string());
-        Ok(WantedUnit { name, file, text })
+        Ok(WantedUnit { name, file, text, limit: gateway.drain + JOB_LIMIT })
     }
 
     pub(super) async fn look(&self, wanted: &WantedUnit) -> Result<FoundUnit, Failure> {
@@ -108,9 +110,9 @@ impl UnitKeeper {
             Step::Start { .. } => {
                 // What ran before may have failed too often.
                 self.systemd.reset_failed(unit).await?;
-                self.systemd.start(unit, JOB_LIMIT).await?;
+                self.systemd.start(unit, wanted.limit).await?;
             }
-            Step::Restart { .. } => self.systemd.restart(unit, JOB_LIMIT).await?,
+            Step::Restart { .. } => self.systemd.restart(unit, wanted.limit).await?,
             _ => {}
         }
         Ok(())
@@ -118,8 +120,10 @@ impl UnitKeeper {
 
     pub(super) async fn undo(&self, step: &Step, wanted: &WantedUnit) -> anyhow::Result<()> {
         match step {
-            Step::Start { .. } => self.systemd.stop(&wanted.name, JOB_LIMIT).await?,
+            Step::Start { .. } => self.systemd.stop(&wanted.name, wanted.limit).await?,
             Step::Enable { .. } => drop(self.systemd.disable(&wanted.name).await?),
+            // Where it was denied there is nothing to take back.
+            Step::Linger => drop(logind::disable_linger(&User::current()).await),
             _ => {}
         }
         Ok(())
@@ -132,10 +136,11 @@ impl UnitKeeper {
         {
             left.push(format!("reload systemd's units: {error}"));
         }
-        if done.iter().any(|step| matches!(step, Step::Restart { .. }))
-            && let Err(error) = self.systemd.restart(&wanted.name, JOB_LIMIT).await
-        {
-            left.push(format!("restart {}: {error}", wanted.name));
+        if done.iter().any(|step| matches!(step, Step::Restart { .. })) {
+            // It may have given up meanwhile.
+            let reset = self.systemd.reset_failed(&wanted.name).await;
+            let again = self.systemd.restart(&wanted.name, wanted.limit).await;
+            left.extend(reset.and(again).err().map(|error| format!("restart {}: {error}", wanted.name)));
         }
         left
     }
@@ -143,27 +148,21 @@ impl UnitKeeper {
     pub(super) async fn remove(&self, record: &Record) -> Result<Vec<String>, Failure> {
         let unit: UnitName = UnitName::service(&record.gateway).or_runtime()?;
         let file = user_unit_directory(&directories::config()?).join(unit.to_string());
+        let limit = Duration::from_secs(record.options.drain_timeout.into()) + JOB_LIMIT;
         let mut left = Vec::new();
         let mut note = |what: &str, error: Option<String>| left.extend(error.map(|error| format!("{what}: {error}")));
-        note("stop", self.systemd.stop(&unit, JOB_LIMIT).await.err().map(|fault| fault.to_string()));
+        note("stop", self.systemd.stop(&unit, limit).await.err().map(|fault| fault.to_string()));
         note("disable", self.systemd.disable(&unit).await.err().map(|fault| fault.to_string()));
         note("remove", gone(fs::remove_file(&file), &file));
         note("reload", self.systemd.reload().await.err().map(|fault| fault.to_string()));
         note("reset", self.systemd.reset_failed(&unit).await.err().map(|fault| fault.to_string()));
         if record.linger
-            && other_gateways()? == 0
             && let Err(fault) = logind::disable_linger(&User::current()).await
         {
             output::warning(&format!("your services still run without a login: {fault}"));
         }
         Ok(left)
     }
-}
-
-/// How many gateways besides one are installed.
-fn other_gateways() -> Result<usize, Failure> {
-    let all = fs::read_dir(directories::gateways()?).map(|entries| entries.flatten().count()).unwrap_or(0);
-    Ok(all.saturating_sub(1))
 }
 
 impl WantedUnit {

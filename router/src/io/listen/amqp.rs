@@ -73,7 +73,7 @@ pub(in crate::io) async fn serve_local(driver: Rc<Driver>, socket: SocketFile, s
         let Ok(permit) = Arc::clone(&setups).acquire_owned().await else {
             return;
         };
-        let stream = local::accept(&listener).await;
+        let stream = local::accept(&listener, socket.owner()).await;
         let Ok(transport) = local::transport(stream) else { continue };
         let (client, spec) = (Rc::clone(&driver), spec.clone());
         driver.spawn(async move {

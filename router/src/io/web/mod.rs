@@ -103,7 +103,7 @@ async fn accept(name: &str, ports: Ports, answers: Answers) -> io::Result<Infall
             tracing::info!(socket = %file.path().display(), "HTTP listening");
             loop {
                 let slot = slot(&slots).await;
-                let stream = local::accept(&listener).await;
+                let stream = local::accept(&listener, file.owner()).await;
                 let answers = Rc::clone(&answers);
                 spawn_local(async move {
                     converse(stream, answers).await;

@@ -1,0 +1,54 @@
+//! One change of this user's gateways at a time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::directories;
+use crate::failure::Failure;
+use crate::lock::Lock;
+
+/// No gateway's name begins with a dot.
+const LOCK: &str = ".lock";
+
+/// The right to change gateways, until dropped.
+pub(crate) struct Turn {
+    /// `None` only while it is dropped.
+    lock: Option<Lock>,
+    /// Directories that were made for it, outermost first. They go with it when nothing is in them.
+    made: Vec<PathBuf>,
+}
+
+impl Turn {
+    pub(crate) fn take() -> Result<Turn, Failure> {
+        let dir = directories::gateways()?;
+        let made = missing(&dir);
+        let lock = Lock::take_as(&dir, LOCK, "another change of a gateway")?;
+        Ok(Turn { lock: Some(lock), made })
+    }
+
+    pub(crate) fn made(&self) -> &[PathBuf] {
+        &self.made
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        remove_empty(&self.made);
+    }
+}
+
+/// Removes directories, outermost first in `made`, as far as nothing is in them.
+pub(crate) fn remove_empty(made: &[PathBuf]) {
+    for dir in made.iter().rev() {
+        // Somebody may have put something there since.
+        let _ = fs::remove_dir(dir);
+    }
+}
+
+/// Directories that must be made for `dir` to be there, outermost first.
+pub(crate) fn missing(dir: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> = dir.ancestors().take_while(|dir| !dir.exists()).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
