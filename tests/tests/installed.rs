@@ -50,6 +50,11 @@ fn an_apply_that_is_killed_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_restart_that_fails_is_taken_back_and_one_that_was_killed_is_finished() {
+    as_a_user_with_systemd("a_restart_that_fails_is_taken_back_and_one_that_was_killed_is_finished");
+}
+
+#[test]
 fn a_bundle_is_launched_and_removed_by_its_scripts() {
     as_a_user_with_systemd("a_bundle_is_launched_and_removed_by_its_scripts");
 }
@@ -274,6 +279,55 @@ mod on_host {
             host.good(&["remove", "gate"]);
             assert_eq!(host.tree(), before, "something stays behind");
         }
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_restart_that_fails_is_taken_back_and_one_that_was_killed_is_finished() {
+        let host = Host::new();
+        let clean = host.tree();
+        host.write(&host.definition());
+        host.good(&["apply", "gate.yaml", "--token", "token.yaml", "--wait", "60", "--drain-timeout", "3"]);
+        drop(host.client());
+        let (before, pid) = (host.tree(), host.pid());
+
+        // Options that are not said again stay, so that nothing is to be done.
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new());
+
+        // Another identity needs a restart, and the new router cannot open a port.
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let bad = host.definition().forward("bad:1", taken.local_addr().unwrap().port());
+        host.write(&bad);
+        let output = host.run(&["apply", "gate.yaml", "--router-id-suffix", "another"]);
+        let said = stderr(&output);
+        assert!(output.status.code() == Some(1) && said.contains("everything is as it was"), "{said}");
+        assert_eq!(host.tree(), before);
+        drop(host.client());
+        assert_ne!(host.pid(), pid, "the old configuration was started anew");
+
+        // Killed after the files were written and before the restart.
+        host.write(&host.definition());
+        let mut apply = host.command(&["apply", "gate.yaml", "--router-id-suffix", "third"]);
+        let mut child = apply.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let last = lines.map_while(Result::ok).find(|line| line.starts_with("linger") || line.starts_with("restart"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        println!("killed at: {last:?}");
+        host.good(&["apply", "gate.yaml", "--router-id-suffix", "third", "--wait", "60"]);
+        let status = host.good(&["status", "gate", "--output", "json"]);
+        assert!(status.contains("skupper-gateway-third"), "{status}");
+        drop(host.client());
+        host.good(&["remove", "gate"]);
+        assert_eq!(host.tree(), clean);
+
+        // A first installation that fails leaves nothing.
+        host.write(&bad);
+        let output = host.run(&["apply", "gate.yaml", "--token", "token.yaml"]);
+        let said = stderr(&output);
+        assert!(output.status.code() == Some(1) && said.contains("everything is as it was"), "{said}");
+        assert_eq!(host.tree(), clean, "something stays behind");
+        assert!(host.good(&["status"]).contains("no gateway is installed"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::installation::home::Home;
 use crate::installation::record::Record;
-use crate::installation::turn::{Turn, remove_empty};
+use crate::installation::turn::Turn;
 use crate::installation::{installed, remove_home};
 use crate::output::say;
 
@@ -44,7 +44,7 @@ impl Arguments {
         };
         // What is no name of a unit is no name of a directory either.
         UnitName::service(name).or_input()?;
-        let _turn = Turn::take()?;
+        let mut turn = Turn::take()?;
         let home = Home::of(name)?;
         let Some(record) = Record::read(&home)? else {
             say(format_args!("gateway {name:?} is not installed: nothing to do"));
@@ -55,7 +55,7 @@ impl Arguments {
         let mut left = record.kind.connect().await?.remove(&record).await?;
         if left.is_empty() {
             remove_home(&home, &mut left);
-            remove_empty(&record.directories);
+            turn.leaves(&record.directories);
         }
         if left.is_empty() {
             say(format_args!("gateway {name:?} is removed"));

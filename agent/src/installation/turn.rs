@@ -26,6 +26,12 @@ impl Turn {
         Ok(Turn { lock: Some(lock), made })
     }
 
+    /// Directories, outermost first, that shall go with it as far as nothing is in them.
+    pub(crate) fn leaves(&mut self, directories: &[PathBuf]) {
+        self.made.extend(directories.iter().cloned());
+        self.made.sort();
+    }
+
     pub(crate) fn made(&self) -> &[PathBuf] {
         &self.made
     }
