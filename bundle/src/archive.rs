@@ -3,7 +3,7 @@
 //! A bundle is `NAME.tar.gz` with the gateway's certificates, its router's configuration, its unit, the definition, the
 //! program, and scripts that launch and remove it. It holds a private key: so the archive is 0600, and so are its files.
 //!
-//! [`Contents`] writes one, [`Bundle`] reads ours and those that Skupper 1.3 to 1.9 made. Reading writes nothing, and what
+//! [`Contents`] writes one, [`Bundle`] reads ours and those that Skupper 1.5 to 1.9 made. Reading writes nothing, and what
 //! it takes is bounded by [`limits`].
 
 mod bundle;

@@ -209,7 +209,8 @@ fn tell(standings: &[Standing], lingers: Linger) {
         return;
     }
     standings.iter().for_each(Standing::tell);
-    if lingers == Linger::Off {
+    let by_systemd = standings.iter().any(|standing| standing.kind == Some(GatewayType::Service));
+    if by_systemd && lingers == Linger::Off {
         say(format_args!("they end when you log out: {}", logind::enable_command(&User::current())));
     }
 }
