@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
+use crate::gateway::install::block_on;
 use crate::installation::live;
 
 /// Ask a router at its status socket whether it is well
@@ -22,11 +22,6 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("the system gives no event queue")
-            .or_runtime()?;
-        runtime.block_on(live::status(&self.socket)).map(drop).or_runtime()
+        block_on(async { live::status(&self.socket).await.map(drop).or_runtime() })
     }
 }

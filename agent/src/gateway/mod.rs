@@ -4,7 +4,7 @@ mod apply;
 mod check;
 pub(crate) mod configuration;
 mod generate_bundle;
-mod install;
+pub(crate) mod install;
 mod launch;
 mod narrator;
 mod plan;

@@ -23,7 +23,7 @@ pub(crate) struct Found {
     /// Files of the home that hold configuration or certificates.
     pub(crate) files: BTreeMap<PathBuf, Zeroizing<Vec<u8>>>,
     pub(crate) keeper: FoundKeeper,
-    /// What the router was started with.
+    /// The configuration in its file; a record of a restart says when the router has another.
     pub(crate) config: Option<RouterConfig>,
     /// What it serves; none: it does not run, or does not answer.
     pub(crate) services: Option<Services>,

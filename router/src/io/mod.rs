@@ -28,7 +28,6 @@ mod signal;
 mod socket;
 mod start;
 mod status;
-#[allow(dead_code, reason = "for the HTTP adaptors")]
 mod stream;
 mod tally;
 mod target;

@@ -27,11 +27,6 @@ impl Stream {
         let wire = if transport.is_tls() { READ_AT_ONCE } else { 0 };
         Stream { transport, buffers: Buffers { wire: vec![0; wire].into_boxed_slice(), plain: Vec::new() } }
     }
-
-    /// The protocol that both ends agreed on in TLS.
-    pub(super) fn alpn(&self) -> Option<&[u8]> {
-        self.transport.alpn()
-    }
 }
 
 impl AsyncRead for Stream {

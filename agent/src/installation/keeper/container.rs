@@ -136,7 +136,8 @@ impl ContainerKeeper {
         let name = &wanted.container.name;
         match step {
             Step::Image { .. } => drop(self.engine.remove_image(&wanted.container.image).await?),
-            Step::Create { .. } => drop(self.engine.remove(name).await?),
+            // Somebody else may have taken the name, which is why ours was not made.
+            Step::Create { .. } => self.remove_ours(name, name.as_ref(), wanted.container.stop_grace).await?,
             Step::Start { .. } => self.engine.stop(name, wanted.container.stop_grace).await?,
             Step::Replace { .. } => {
                 let there = self.engine.observe(name).await?;
