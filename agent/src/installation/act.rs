@@ -112,7 +112,8 @@ impl<'a> Acting<'a> {
             }
             Step::Remove { path } => {
                 self.remember(path)?;
-                return fs::remove_file(path).with_context(|| path.display().to_string());
+                // What a killed write left goes with the next write of its file.
+                return gone(fs::remove_file(path), path).map_or(Ok(()), |why| Err(anyhow::anyhow!(why)));
             }
             Step::WriteUnit { path, text, .. } => {
                 self.remember(path)?;
