@@ -11,6 +11,7 @@ use std::time::Duration;
 pub mod authority;
 pub mod command;
 pub mod definition;
+pub mod host;
 pub mod name_server;
 pub mod network;
 pub mod payload;

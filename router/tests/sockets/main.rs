@@ -1,0 +1,28 @@
+//! Routers on real sockets, among themselves and beside the network's own (`real_*`, where `SKROUTERD` names one).
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod amqp;
+mod collector;
+mod grpc;
+mod http1;
+mod http2;
+mod http2_sockets;
+mod http_sockets;
+mod idle;
+mod links;
+mod management;
+mod network;
+mod pki;
+mod real_http;
+mod real_links;
+mod real_requests;
+mod real_router;
+mod real_service_tls;
+mod router;
+mod service_tls;
+mod silence;
+mod tls;
+mod tls_peers;
+mod vanflow;
+mod web;

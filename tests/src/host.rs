@@ -1,0 +1,36 @@
+//! Tests that run on a host of `tests/hosts`: the programs taken there, and one test of this program run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::program;
+
+/// Exit code of the scripts in `tests/hosts` when this machine cannot give such a host.
+const SKIPPED: i32 = 77;
+
+/// Runs `script` of `tests/hosts` with `arguments`, and there the ignored test `test` (its whole path) of the calling
+/// test program, with `environment`. Where this machine cannot do that, what the script says is printed.
+pub fn run_there(script: &str, arguments: &[&str], environment: &[(&str, &str)], test: &str) {
+    // The user may not be let into the directories where these were built.
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (tests, moorline) = (dir.path().join("tests"), dir.path().join("moorline"));
+    for (from, to) in [(std::env::current_exe().unwrap(), &tests), (program().to_owned(), &moorline)] {
+        fs::copy(from, to).unwrap();
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts").join(script));
+    command.args(arguments).arg("env").arg(format!("MOORLINE_BIN={}", moorline.display()));
+    command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
+    command.arg(&tests).args(["--exact", test, "--ignored", "--nocapture"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{said}");
+    if output.status.code() == Some(SKIPPED) && said.contains("SKIPPED") {
+        return;
+    }
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("1 passed"), "{test} did not run");
+}

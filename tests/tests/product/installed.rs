@@ -1,0 +1,370 @@
+//! Gateways that stay: `moorline gateway plan`, `apply`, `status` and `remove` on a user's real systemd.
+//!
+//! Each test runs the test of the same name in `on_host` as a user of `tests/hosts/user-systemd`; where this machine
+//! cannot do that, it says SKIPPED.
+
+use moorline_tests::host::run_there;
+
+fn as_a_user_with_systemd(test: &str) {
+    run_there("user-systemd", &[], &[], &format!("installed::on_host::{test}"));
+}
+
+#[test]
+fn a_gateway_is_installed_changed_and_removed() {
+    as_a_user_with_systemd("a_gateway_is_installed_changed_and_removed");
+}
+
+#[test]
+fn a_change_that_fails_is_taken_back() {
+    as_a_user_with_systemd("a_change_that_fails_is_taken_back");
+}
+
+#[test]
+fn an_apply_that_is_killed_is_finished_by_the_next() {
+    as_a_user_with_systemd("an_apply_that_is_killed_is_finished_by_the_next");
+}
+
+#[test]
+fn a_restart_that_fails_is_taken_back_and_one_that_was_killed_is_finished() {
+    as_a_user_with_systemd("a_restart_that_fails_is_taken_back_and_one_that_was_killed_is_finished");
+}
+
+#[test]
+fn a_bundle_is_launched_and_removed_by_its_scripts() {
+    as_a_user_with_systemd("a_bundle_is_launched_and_removed_by_its_scripts");
+}
+
+#[test]
+fn a_unit_that_is_not_ours_is_left_alone() {
+    as_a_user_with_systemd("a_unit_that_is_not_ours_is_left_alone");
+}
+
+mod on_host {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpStream;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Output, Stdio};
+
+    use moorline_tests::command::{finish, program, stderr, stdout};
+    use moorline_tests::definition::Definition;
+    use moorline_tests::network::Hub;
+    use moorline_tests::peer::{Server, connect_when_open, echo_server, read_exactly};
+    use moorline_tests::ports::free_port;
+    use moorline_tests::process::eventually;
+
+    const UNIT: &str = ".config/systemd/user/gate.service";
+    const STATE: &str = ".local/state/moorline/gateways/gate";
+
+    /// A user's host, with a hub beside it.
+    struct Host {
+        home: PathBuf,
+        hub: Hub,
+        echo: Server<u64>,
+        entry: u16,
+    }
+
+    impl Host {
+        fn new() -> Host {
+            let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+            assert_eq!(home, Path::new("/home/tester"), "this test is for tests/hosts/user-systemd alone");
+            let host = Host { home, hub: Hub::start(), echo: echo_server(free_port()), entry: free_port() };
+            host.hub.token(&host.home.join("token.yaml"));
+            host
+        }
+
+        /// A way to the echo server and back to this host.
+        fn definition(&self) -> Definition {
+            Definition::new("gate").binding("echo:7", self.echo.port()).forward("echo:7", self.entry)
+        }
+
+        fn write(&self, definition: &Definition) {
+            fs::write(self.home.join("gate.yaml"), definition.yaml()).unwrap();
+        }
+
+        fn command(&self, arguments: &[&str]) -> Command {
+            let mut command = Command::new(program());
+            command.args(["gateway"]).args(arguments).current_dir(&self.home).env("NO_COLOR", "1");
+            command
+        }
+
+        fn run(&self, arguments: &[&str]) -> Output {
+            finish(&mut self.command(arguments))
+        }
+
+        /// What it said, when it went well.
+        fn good(&self, arguments: &[&str]) -> String {
+            let output = self.run(arguments);
+            assert!(output.status.success(), "{arguments:?}: {}{}", stdout(&output), stderr(&output));
+            stdout(&output)
+        }
+
+        fn apply(&self) -> String {
+            self.good(&["apply", "gate.yaml", "--token", "token.yaml", "--wait", "60"])
+        }
+
+        fn systemctl(&self, arguments: &[&str]) -> String {
+            stdout(&finish(Command::new("systemctl").arg("--user").args(arguments)))
+        }
+
+        fn pid(&self) -> String {
+            self.systemctl(&["show", "--property=MainPID", "--value", "gate.service"]).trim().to_owned()
+        }
+
+        fn client(&self) -> TcpStream {
+            // The port of a router that was killed may still take one.
+            eventually("the echo server answers", || {
+                let mut client = connect_when_open(self.entry);
+                echoes(&mut client, b"hello").then_some(client)
+            })
+        }
+
+        /// All files, directories and links with their modes, but for what the test put there.
+        fn tree(&self) -> BTreeMap<PathBuf, u32> {
+            let mut found = BTreeMap::new();
+            collect(&self.home, &mut found);
+            found.retain(|path, _| !path.starts_with(self.home.join("gate.yaml")));
+            found
+        }
+    }
+
+    fn collect(dir: &Path, found: &mut BTreeMap<PathBuf, u32>) {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            let metadata = fs::symlink_metadata(entry.path()).unwrap();
+            found.insert(entry.path(), metadata.permissions().mode() & 0o7777);
+            if metadata.is_dir() {
+                collect(&entry.path(), found);
+            }
+        }
+    }
+
+    fn echoes(client: &mut TcpStream, bytes: &[u8]) -> bool {
+        client.write_all(bytes).is_ok() && read_exactly(client, bytes.len()).is_ok_and(|read| read == bytes)
+    }
+
+    /// Steps, without the one that repeats where nobody can grant it.
+    fn steps(plan: &str) -> Vec<&str> {
+        plan.lines().filter(|line| !line.starts_with("linger ") && !line.contains("nothing to do")).collect()
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_gateway_is_installed_changed_and_removed() {
+        let host = Host::new();
+        let before = host.tree();
+        host.write(&host.definition());
+        let plan = host.good(&["plan", "gate.yaml", "--token", "token.yaml"]);
+        for step in ["write ", "gate.service", "reload ", "enable ", "start "] {
+            assert!(plan.contains(step), "{step} is not in\n{plan}");
+        }
+        assert_eq!(host.tree(), before, "a plan changes nothing");
+        assert_eq!(host.run(&["status", "gate"]).status.code(), Some(3));
+
+        let said = host.apply();
+        assert!(said.contains("runs and is linked to"), "{said}");
+        let mut client = host.client();
+        let pid = host.pid();
+        for (path, mode) in host.tree() {
+            if path.starts_with(host.home.join(STATE)) {
+                let wanted = if fs::metadata(&path).unwrap().is_dir() { 0o700 } else { 0o600 };
+                assert_eq!(mode, wanted, "{}", path.display());
+            }
+        }
+        no_secret_is_told(&host);
+        let status = host.good(&["status"]);
+        assert!(status.contains("linked to") && status.contains("1 open of 1 connection"), "{status}");
+
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new(), "twice changes nothing");
+        host.write(&host.definition().binding("other:7", host.echo.port()));
+        let said = host.apply();
+        assert!(said.contains("add      tcpConnector") && !said.contains("restart"), "{said}");
+        assert_eq!(host.pid(), pid, "the router was started again");
+        assert!(echoes(&mut client, b"still here"), "the change cut a connection");
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new());
+
+        finish(Command::new("kill").args(["-KILL", &pid]));
+        drop(client);
+        drop(host.client());
+        assert_ne!(host.pid(), pid);
+
+        assert!(host.good(&["remove", "gate"]).contains("is removed"));
+        assert_eq!(host.tree(), before, "something stays behind");
+        assert!(host.systemctl(&["list-units", "--all"]).lines().all(|line| !line.contains("gate.service")));
+        assert!(host.good(&["remove", "gate"]).contains("nothing to do"));
+    }
+
+    /// Nobody sees the private key but in its file.
+    fn no_secret_is_told(host: &Host) {
+        let key = fs::read_to_string(host.home.join(STATE).join("skupper-router-certs/conn1-profile/tls.key")).unwrap();
+        let secret = key.lines().nth(1).unwrap();
+        let mut told = host.systemctl(&["show", "gate.service"]) + &host.systemctl(&["cat", "gate.service"]);
+        for file in ["environ", "cmdline"] {
+            told += &String::from_utf8_lossy(&fs::read(format!("/proc/{}/{file}", host.pid())).unwrap_or_default());
+        }
+        assert!(told.contains("Moorline gateway gate") && !told.contains(secret));
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_change_that_fails_is_taken_back() {
+        let host = Host::new();
+        host.write(&host.definition());
+        host.apply();
+        let mut client = host.client();
+        let (pid, before) = (host.pid(), host.tree());
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        // The binding moves, a good forward comes, and one whose port is taken.
+        let changed = Definition::new("gate").binding("echo:7", free_port()).forward("echo:7", host.entry);
+        host.write(&changed.forward("good:1", free_port()).forward("bad:1", port));
+        let output = host.run(&["apply", "gate.yaml"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+        let said = stderr(&output);
+        assert!(said.contains(&port.to_string()) && said.contains("everything is as it was"), "{said}");
+        assert_eq!((host.pid(), host.tree()), (pid, before));
+        assert!(echoes(&mut client, b"still here"));
+        drop(host.client());
+        host.write(&host.definition());
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new());
+        host.good(&["remove", "gate"]);
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn an_apply_that_is_killed_is_finished_by_the_next() {
+        let host = Host::new();
+        let before = host.tree();
+        host.write(&host.definition());
+        let count = host.good(&["plan", "gate.yaml", "--token", "token.yaml"]).lines().count();
+        for killed_at in 0..count {
+            let mut apply = host.command(&["apply", "gate.yaml", "--token", "token.yaml"]);
+            let mut child = apply.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            // Each step is said before it begins.
+            let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let said: Vec<String> = lines.take(killed_at + 1).map(Result::unwrap).collect();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            println!("killed at: {}", said.last().unwrap());
+            if killed_at % 2 == 0 {
+                host.apply();
+                drop(host.client());
+            }
+            host.good(&["remove", "gate"]);
+            assert_eq!(host.tree(), before, "something stays behind");
+        }
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_restart_that_fails_is_taken_back_and_one_that_was_killed_is_finished() {
+        let host = Host::new();
+        let clean = host.tree();
+        host.write(&host.definition());
+        host.good(&["apply", "gate.yaml", "--token", "token.yaml", "--wait", "60", "--drain-timeout", "3"]);
+        drop(host.client());
+        let (before, pid) = (host.tree(), host.pid());
+
+        // Options that are not said again stay, so that nothing is to be done.
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new());
+
+        // Another identity needs a restart, and the new router cannot open a port.
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let bad = host.definition().forward("bad:1", taken.local_addr().unwrap().port());
+        host.write(&bad);
+        let output = host.run(&["apply", "gate.yaml", "--router-id-suffix", "another"]);
+        let said = stderr(&output);
+        assert!(output.status.code() == Some(1) && said.contains("everything is as it was"), "{said}");
+        assert_eq!(host.tree(), before);
+        drop(host.client());
+        assert_ne!(host.pid(), pid, "the old configuration was started anew");
+
+        // Killed after the files were written and before the restart.
+        host.write(&host.definition());
+        let mut apply = host.command(&["apply", "gate.yaml", "--router-id-suffix", "third"]);
+        let mut child = apply.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let last = lines.map_while(Result::ok).find(|line| line.starts_with("linger") || line.starts_with("restart"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        println!("killed at: {last:?}");
+        host.good(&["apply", "gate.yaml", "--router-id-suffix", "third", "--wait", "60"]);
+        let status = host.good(&["status", "gate", "--output", "json"]);
+        assert!(status.contains("skupper-gateway-third"), "{status}");
+        drop(host.client());
+        host.good(&["remove", "gate"]);
+        assert_eq!(host.tree(), clean);
+
+        // A first installation that fails leaves nothing.
+        host.write(&bad);
+        let output = host.run(&["apply", "gate.yaml", "--token", "token.yaml"]);
+        let said = stderr(&output);
+        assert!(output.status.code() == Some(1) && said.contains("everything is as it was"), "{said}");
+        assert_eq!(host.tree(), clean, "something stays behind");
+        assert!(host.good(&["status"]).contains("no gateway is installed"));
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_bundle_is_launched_and_removed_by_its_scripts() {
+        let host = Host::new();
+        host.write(&host.definition());
+        // A debug build with all that a debugger wants is larger than programs in bundles may be.
+        host.good(&["generate-bundle", "gate.yaml", ".", "--token", "token.yaml", "--without-program"]);
+        let archive = host.home.join("gate.tar.gz");
+        assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
+        let unpacked = host.home.join("unpacked");
+        fs::create_dir(&unpacked).unwrap();
+        let tar = |file: &Path| finish(Command::new("tar").arg("-xzf").arg(file).arg("-C").arg(&unpacked));
+        assert!(tar(&archive).status.success());
+        let before = host.tree();
+        let path = format!("{}:/usr/bin:/bin", program().parent().unwrap().display());
+        let script = |shell: &str, name: &str| {
+            let mut script = Command::new(shell);
+            let output = finish(script.arg(name).current_dir(&unpacked).env("PATH", &path));
+            assert!(output.status.success(), "{shell} {name}: {}{}", stdout(&output), stderr(&output));
+            stdout(&output)
+        };
+        for (shell, launch, remove) in [
+            ("sh", "launch.py", "remove.py"),
+            ("bash", "launch.sh", "remove.sh"),
+            ("python3", "launch.py", "remove.py"),
+        ] {
+            let said = script(shell, launch);
+            assert!(said.contains("runs and is linked to"), "{said}");
+            drop(host.client());
+            assert!(!script(shell, launch).contains("write "), "launched twice, something was written again");
+            assert!(script(shell, remove).contains("is removed"));
+            assert!(script(shell, remove).contains("nothing to do"));
+            assert_eq!(host.tree(), before, "something stays behind");
+        }
+
+        // As Skupper makes it: what is served is in the router's configuration alone.
+        for ours in ["manifest.json", "gateway.yaml", "launch.py", "remove.py"] {
+            fs::remove_file(unpacked.join(ours)).unwrap();
+        }
+        fs::write(unpacked.join("expandvars.py"), "").unwrap();
+        let output = host.run(&["launch", "unpacked", "--wait", "60"]);
+        assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+        drop(host.client());
+        host.good(&["remove", "gate"]);
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_unit_that_is_not_ours_is_left_alone() {
+        let host = Host::new();
+        host.write(&host.definition());
+        let unit = host.home.join(UNIT);
+        fs::create_dir_all(unit.parent().unwrap()).unwrap();
+        fs::write(&unit, "[Service]\nExecStart=/bin/true\n").unwrap();
+        let output = host.run(&["apply", "gate.yaml", "--token", "token.yaml"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains("is not ours"), "{}", stderr(&output));
+        assert_eq!(fs::read_to_string(&unit).unwrap(), "[Service]\nExecStart=/bin/true\n");
+        assert!(!host.home.join(STATE).exists());
+        assert!(host.good(&["remove", "gate"]).contains("is not installed"));
+        assert!(unit.exists());
+    }
+}
