@@ -55,7 +55,7 @@ mod tests {
     fn only_static_programs_pass() {
         // This program is built as all of ours are: without an interpreter.
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert_eq!(architecture(&own), Ok("amd64"));
+        assert!(architecture(&own).is_ok());
         let mut interpreted = own.clone();
         let table = usize::try_from(long(&own, 32).unwrap()).unwrap();
         interpreted[table..table + 4].copy_from_slice(&PROGRAM_INTERPRETER.to_le_bytes());
