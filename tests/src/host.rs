@@ -14,18 +14,21 @@ const SKIPPED: i32 = 77;
 /// test program, with `environment`. Where this machine cannot do that, what the script says is printed.
 pub fn run_there(script: &str, arguments: &[&str], environment: &[(&str, &str)], test: &str) {
     // The user may not be let into the directories where these were built.
-    let dir = tempfile::tempdir().unwrap();
-    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let dir = tempfile::tempdir().expect("a directory");
+    let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    open(dir.path());
     let (tests, moorline) = (dir.path().join("tests"), dir.path().join("moorline"));
-    for (from, to) in [(std::env::current_exe().unwrap(), &tests), (program().to_owned(), &moorline)] {
-        fs::copy(from, to).unwrap();
-        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+    for (from, to) in
+        [(std::env::current_exe().expect("where this test is"), &tests), (program().to_owned(), &moorline)]
+    {
+        fs::copy(from, to).expect("there is room");
+        open(to);
     }
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts").join(script));
     command.args(arguments).arg("env").arg(format!("MOORLINE_BIN={}", moorline.display()));
     command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
     command.arg(&tests).args(["--exact", test, "--ignored", "--nocapture"]);
-    let output = command.output().unwrap();
+    let output = command.output().expect("the script is there");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     println!("{said}");
     if output.status.code() == Some(SKIPPED) && said.contains("SKIPPED") {
