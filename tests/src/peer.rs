@@ -30,7 +30,8 @@ pub struct Server<T> {
 impl<T: Send + 'static> Server<T> {
     /// Listens on `port`; `handle` makes a result of each connection.
     pub fn start(port: u16, handle: impl Fn(TcpStream) -> io::Result<T> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap_or_else(|e| panic!("listen on {port}: {e}"));
+        // The one before may be held a moment longer, by a program that another test has forked and not yet executed.
+        let listener = eventually("a port of ours", || TcpListener::bind(("127.0.0.1", port)).ok());
         listener.set_nonblocking(true).expect("a listener that does not block");
         let stop = Arc::new(AtomicBool::new(false));
         let (sender, results) = mpsc::channel();

