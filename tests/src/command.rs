@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use crate::DEADLINE;
 use crate::scratch::Scratch;
 
-/// The program: what `MOORLINE_BIN` names, else a release build of this workspace.
+/// The program: what `MOORLINE_BIN` names, else that of this workspace, built now.
 #[must_use]
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -25,13 +25,12 @@ pub fn program() -> &'static Path {
 fn build() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // The tests move gigabytes: a debug build would only wait.
-    cargo.args(["build", "--quiet", "--release", "--package", "moorline"]).current_dir(workspace);
+    cargo.args(["build", "--quiet", "--package", "moorline"]).current_dir(workspace);
     let status = cargo.status().expect("start cargo");
     assert!(status.success(), "the program under test does not build");
     // This test is target/HOST/PROFILE/deps/NAME.
     let test = std::env::current_exe().expect("where this test is");
-    test.ancestors().nth(3).expect("a target directory").join("release/moorline")
+    test.ancestors().nth(3).expect("a target directory").join("debug/moorline")
 }
 
 /// The program with `arguments`, as a user whose home is `home` and who has set nothing.

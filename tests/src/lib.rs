@@ -12,6 +12,7 @@ pub mod authority;
 pub mod command;
 pub mod definition;
 pub mod host;
+pub mod lab;
 pub mod name_server;
 pub mod network;
 pub mod payload;

@@ -13,6 +13,7 @@ mod empty_root;
 mod examples;
 mod failures;
 mod flow_records;
+mod hosts;
 mod installed;
 mod interop;
 mod management;
