@@ -118,6 +118,11 @@ impl<'a> Attributes<'a> {
         })
     }
 
+    /// A text that may not be there.
+    pub(super) fn none(&mut self, attribute: &'static str, expected: &'static str) -> String {
+        self.take(attribute, expected, |value| (value.as_str() == Some("")).then(String::new)).unwrap_or_default()
+    }
+
     /// The port of a listener; 0 lets the system choose. Absent means AMQP's own port.
     pub(super) fn listening_port(&mut self) -> u16 {
         self.take("port", "a port from 0 to 65535", |value| as_integer(value).and_then(|n| u16::try_from(n).ok()))

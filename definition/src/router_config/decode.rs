@@ -77,9 +77,10 @@ pub(super) fn connector(mut a: Attributes<'_>) -> Connector {
 pub(super) fn listener(mut a: Attributes<'_>) -> Listener {
     let host = a.string("host");
     let port = a.listening_port();
+    let (role, route_container) = (role(&mut a), a.boolean("routeContainer"));
     Listener {
         name: name_or_place(&mut a, host.as_deref(), &port.to_string()),
-        role: role(&mut a),
+        role: role.or_route_container(route_container),
         host,
         port,
         ssl_profile: a.string("sslProfile"),
@@ -92,7 +93,6 @@ pub(super) fn listener(mut a: Attributes<'_>) -> Listener {
         metrics: a.boolean("metrics"),
         cost: a.integer("cost"),
         link_capacity: a.unsigned("linkCapacity"),
-        route_container: a.boolean("routeContainer"),
         max_frame_size: a.unsigned("maxFrameSize"),
         max_session_frames: a.unsigned("maxSessionFrames"),
         idle_timeout_seconds: a.unsigned("idleTimeoutSeconds"),
@@ -101,10 +101,20 @@ pub(super) fn listener(mut a: Attributes<'_>) -> Listener {
 }
 
 pub(super) fn address(mut a: Attributes<'_>) -> AddressEntity {
+    let plain = |words: String| words.trim_matches('/').to_owned();
+    let pattern = a.string("pattern").filter(|pattern| !pattern.is_empty()).map(plain);
+    let prefix = match &pattern {
+        Some(_) => a.none("prefix", "no prefix beside a pattern"),
+        None => plain(a.required("prefix")),
+    };
+    let words = ["multicast", "closest", "balanced", "unavailable"].map(|word| (word, word));
+    let distribution = a.word("distribution", "multicast, closest, balanced or unavailable", &words);
     AddressEntity {
-        prefix: a.required("prefix"),
+        name: a.string("name").filter(|name| !name.is_empty()),
+        prefix,
+        pattern,
         // The router's own default.
-        distribution: a.string("distribution").unwrap_or_else(|| "balanced".to_owned()),
+        distribution: distribution.unwrap_or("balanced").to_owned(),
         extra: a.extra(),
     }
 }

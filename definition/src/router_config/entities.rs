@@ -57,6 +57,13 @@ pub enum Role {
     RouteContainer,
 }
 
+impl Role {
+    /// The role of a listener that may say it in the old way: `routeContainer`, which routers do not know.
+    pub(super) fn or_route_container(self, old: Option<bool>) -> Role {
+        if self == Role::Normal && old == Some(true) { Role::RouteContainer } else { self }
+    }
+}
+
 /// Which TCP adaptor encoding a bridge speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encapsulation {
@@ -174,7 +181,8 @@ pub struct Connector {
 pub struct Listener {
     /// Unique among listeners; `<host>@<port>` when the file has none.
     pub name: String,
-    /// What connections are for. Written only when it is not [`Role::Normal`].
+    /// What connections are for. Written only when it is not [`Role::Normal`]; read from its old spelling,
+    /// `routeContainer`, too.
     pub role: Role,
     /// Bind address; absent or empty means every interface.
     pub host: Option<String>,
@@ -200,8 +208,6 @@ pub struct Listener {
     pub cost: Option<i64>,
     /// Credit given to each link.
     pub link_capacity: Option<u32>,
-    /// Old spelling of the role `route-container`.
-    pub route_container: Option<bool>,
     /// Largest AMQP frame, in bytes.
     pub max_frame_size: Option<u32>,
     /// Session window, in frames.
@@ -215,8 +221,12 @@ pub struct Listener {
 /// An `address` entity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddressEntity {
-    /// First segments of the addresses meant, such as `mc`.
+    /// Unique among addresses; files have none, and routers make one.
+    pub name: Option<String>,
+    /// First segments of the addresses meant, such as `mc`; empty when a pattern says which.
     pub prefix: String,
+    /// Segments of the addresses meant, where `*` is any one and `#` any number of segments.
+    pub pattern: Option<String>,
     /// `multicast`, `closest`, `balanced` or `unavailable`.
     pub distribution: String,
     /// Attributes that this model does not name, kept as they were.

@@ -95,7 +95,7 @@ impl Entity {
             Entity::ProxyProfile(e) => ("proxyProfile", &e.name),
             Entity::Connector(e) => ("connector", &e.name),
             Entity::Listener(e) => ("listener", &e.name),
-            Entity::Address(e) => ("address", &e.prefix),
+            Entity::Address(e) => ("address", e.means()),
             Entity::TcpConnector(e) => ("tcpConnector", &e.name),
             Entity::TcpListener(e) => ("tcpListener", &e.name),
             Entity::HttpConnector(e) => ("httpConnector", &e.name),

@@ -154,7 +154,7 @@ fn certificate_path(profile: &str, file: &str, options: &GatewayOptions) -> Stri
 fn amqp_listener(listener: &QdrListener) -> Listener {
     Listener {
         name: listener.entity_name(),
-        role: listener.role.unwrap_or_default(),
+        role: listener.role.unwrap_or_default().or_route_container(listener.route_container),
         host: listener.host.as_ref().map(Host::to_string),
         port: listener.port.get(),
         ssl_profile: listener.ssl_profile.as_ref().map(ToString::to_string),
@@ -167,7 +167,6 @@ fn amqp_listener(listener: &QdrListener) -> Listener {
         metrics: listener.metrics,
         cost: listener.cost.map(i64::from),
         link_capacity: listener.link_capacity,
-        route_container: listener.route_container,
         max_frame_size: listener.max_frame_size,
         max_session_frames: listener.max_session_frames,
         idle_timeout_seconds: None,

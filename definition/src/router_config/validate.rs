@@ -74,7 +74,7 @@ fn names(config: &RouterConfig) -> [(&'static str, &'static str, Vec<&str>); 10]
         ("proxyProfile", "name", all(&config.proxy_profiles, |e| &e.name)),
         ("connector", "name", all(&config.connectors, |e| &e.name)),
         ("listener", "name", all(&config.listeners, |e| &e.name)),
-        ("address", "prefix", all(&config.addresses, |e| &e.prefix)),
+        ("address", "prefix", all(&config.addresses, |e| e.means())),
         ("tcpConnector", "name", all(&config.tcp_connectors, |e| &e.name)),
         ("tcpListener", "name", all(&config.tcp_listeners, |e| &e.name)),
         ("httpConnector", "name", all(&config.http_connectors, |e| &e.name)),

@@ -24,7 +24,7 @@ impl RouterConfig {
         section(&mut pairs, "proxyProfile", &self.proxy_profiles, |e| &e.name, ProxyProfile::attributes);
         section(&mut pairs, "connector", &self.connectors, |e| &e.name, Connector::attributes);
         section(&mut pairs, "listener", &self.listeners, |e| &e.name, Listener::attributes);
-        section(&mut pairs, "address", &self.addresses, |e| &e.prefix, AddressEntity::attributes);
+        section(&mut pairs, "address", &self.addresses, |e| e.means(), AddressEntity::attributes);
         section(&mut pairs, "tcpConnector", &self.tcp_connectors, |e| &e.name, TcpBridge::attributes);
         section(&mut pairs, "tcpListener", &self.tcp_listeners, |e| &e.name, TcpBridge::attributes);
         section(&mut pairs, "httpConnector", &self.http_connectors, |e| &e.name, HttpBridge::attributes);
@@ -202,7 +202,6 @@ impl Listener {
             .maybe("metrics", &self.metrics)
             .maybe("cost", &self.cost)
             .maybe("linkCapacity", &self.link_capacity)
-            .maybe("routeContainer", &self.route_container)
             .maybe("maxFrameSize", &self.max_frame_size)
             .maybe("maxSessionFrames", &self.max_session_frames)
             .maybe("idleTimeoutSeconds", &self.idle_timeout_seconds)
@@ -211,11 +210,19 @@ impl Listener {
 }
 
 impl AddressEntity {
+    /// What says which addresses are meant: the prefix, or the pattern.
+    #[must_use]
+    pub fn means(&self) -> &String {
+        self.pattern.as_ref().unwrap_or(&self.prefix)
+    }
+
     /// Its attributes as a file has them, by name; what is not set is left out.
     #[must_use]
     pub fn attributes(&self) -> BTreeMap<String, Value> {
         Attributes::with(&self.extra)
-            .set("prefix", self.prefix.as_str())
+            .text("name", &self.name)
+            .maybe("prefix", &Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty()))
+            .text("pattern", &self.pattern)
             .set("distribution", self.distribution.as_str())
             .0
     }

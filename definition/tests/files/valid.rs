@@ -223,7 +223,7 @@ fn plain() -> GatewayOptions {
 fn qdr_listeners_keep_every_attribute() {
     let text = "name: db\nqdr-listeners:\n- extrafieldsimpl: {}\n  host: 0.0.0.0\n  port: 5671\n  role: normal\n  \
                 ssl-profile: amqps\n  sasl-mechanisms: EXTERNAL\n  authenticate-peer: true\n  max-frame-size: 16384\n  \
-                max-session-frames: 640\n  link-capacity: 250\n  cost: 2\n  route-container: false\n- name: health\n  \
+                max-session-frames: 640\n  link-capacity: 250\n  cost: 2\n  route-container: true\n- name: health\n  \
                 host: 127.0.0.1\n  port: 9090\n  http: true\n  http-rootdir: disabled\n  healthz: true\n  metrics: true\n  \
                 web-sockets: false\n";
     let checked = check("f", text, CheckOptions::default());
@@ -237,7 +237,7 @@ fn qdr_listeners_keep_every_attribute() {
         *listeners[0],
         serde_json::json!({
             "authenticatePeer": true, "cost": 2, "host": "0.0.0.0", "linkCapacity": 250, "maxFrameSize": 16384,
-            "maxSessionFrames": 640, "name": "0.0.0.0@5671", "port": 5671, "routeContainer": false,
+            "maxSessionFrames": 640, "name": "0.0.0.0@5671", "port": 5671, "role": "route-container",
             "saslMechanisms": "EXTERNAL", "sslProfile": "amqps"
         })
     );

@@ -2,7 +2,7 @@
 
 use super::Router;
 use super::flow::{Flow, FlowSnapshot};
-use super::types::{ConnId, ConnectorId, FlowId, ListenerId, ServiceTally};
+use super::types::{ConnId, ConnectorId, Encapsulation, FlowId, ListenerId, ServiceTally};
 
 impl Router {
     /// Five characters in front of the numbers of this router's records; together they are unique in the network.
@@ -48,6 +48,13 @@ impl Router {
     /// What a listener has seen.
     pub fn listener_tally(&self, id: ListenerId) -> Option<ServiceTally> {
         self.listeners.get(id).map(|entry| entry.tally)
+    }
+
+    /// How the streams of a listener travel: as configured, else as the network of the moment asks.
+    pub fn listener_encapsulation(&self, id: ListenerId) -> Option<Encapsulation> {
+        let configured = self.listeners.get(id)?.spec.encapsulation;
+        let asked = || self.uplink().map_or(Encapsulation::Legacy, |uplink| self.network_encapsulation(uplink));
+        Some(configured.unwrap_or_else(asked))
     }
 
     /// What a connector has seen.

@@ -6,6 +6,7 @@
 mod address;
 mod attach;
 mod conn;
+mod distribution;
 mod edge;
 mod endpoint;
 mod facts;
@@ -26,15 +27,17 @@ mod streams;
 mod table;
 mod types;
 
+pub use distribution::Pattern;
 pub use facts::{AddressFacts, ConnectionFacts, LinkFacts, Passages};
 pub use flow::FlowSnapshot;
 pub use types::*;
 
 use conn::{Conn, LinkUse, Owner};
+use distribution::Distribution;
 use endpoint::Endpoint;
 use flow::{FailedState, Flow};
 use inbound::Transfer;
-use moorline_amqp::{DeliveryState, Event, LinkId, Outgoing, Tally};
+use moorline_amqp::{Condition, DeliveryState, Event, LinkId, Outgoing, Tally};
 use names::Names;
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
@@ -74,6 +77,8 @@ enum Local {
 /// The router.
 pub struct Router {
     settings: Settings,
+    distributions: Vec<Distribution>,
+    distribution_numbers: u64,
     names: Names,
     mesh_id: Option<String>,
     /// Five characters in front of the number of each of our flow records.
@@ -116,6 +121,8 @@ impl Router {
             splices: SlotMap::with_key(),
             endpoints: SlotMap::with_key(),
             uplink: None,
+            distributions: Vec::new(),
+            distribution_numbers: 0,
             table: Table::default(),
             edges: FxHashMap::default(),
             leaving: false,
@@ -312,10 +319,10 @@ impl Router {
         self.conns.get(conn).and_then(|conn| conn.closed.as_ref()).map(ToString::to_string)
     }
 
-    /// Begins an orderly close of an AMQP connection.
-    pub fn close_connection(&mut self, conn_id: ConnId) {
+    /// Begins an orderly close of an AMQP connection, with the reason that the peer is told.
+    pub fn close_connection(&mut self, conn_id: ConnId, error: Option<Condition>) {
         if let Some(conn) = self.conns.get_mut(conn_id) {
-            conn.amqp.close(None);
+            conn.amqp.close(error);
             self.wake_conn(conn_id);
         }
     }
@@ -365,7 +372,7 @@ impl Router {
             }
             Event::SessionDown(session, _) if self.is_endpoint_session(conn_id, session) => {
                 self.warn("the network ended the session of our links: linking again");
-                self.close_connection(conn_id);
+                self.close_connection(conn_id, None);
             }
             Event::SessionDown(session, _) => self.stream_session_down(conn_id, session),
             Event::AttachConfirmed(..) | Event::SessionUp(_) | Event::Drained(_) => {}

@@ -12,15 +12,8 @@ use std::sync::Arc;
 
 /// A consumer that is this far behind misses further copies: it must not hold up the others.
 const BEHIND_LIMIT: usize = 4 * 1024 * 1024;
-/// The prefix that is multicast in every Skupper network.
-const ALWAYS: &str = "mc";
 
 impl Router {
-    pub(super) fn is_multicast(&self, address: &str) -> bool {
-        let prefix = |prefix: &str| address.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
-        prefix(ALWAYS) || self.settings.multicast_prefixes.iter().any(|text| prefix(text))
-    }
-
     /// Sends a copy to each consumer. The sender hears the verdict when all have spoken: accepted if anyone did.
     pub(super) fn multicast(
         &mut self,

@@ -16,8 +16,6 @@ pub struct Settings {
     pub seed: u64,
     /// Product version in the open performative.
     pub version: String,
-    /// Address prefixes whose messages go to every consumer, besides `mc`, which is always one.
-    pub multicast_prefixes: Vec<String>,
 }
 
 /// Edge or hub.

@@ -58,6 +58,7 @@ pub(super) async fn run<G>(
             since: Timestamp::now(),
             began: now,
             tls: transport.tls(),
+            closing: None,
         };
         driver.connections.borrow_mut().insert(conn, entry);
         conn
@@ -114,12 +115,16 @@ impl AmqpTask<'_> {
                 self.unused = Vec::new();
             }
             let setup = guard.is_some().then_some(setup_deadline);
-            let wake_at = deadline.into_iter().chain(setup).min();
+            let closing = self.closing();
+            let wake_at = deadline.into_iter().chain(setup).chain(closing).min();
             tokio::select! {
                 biased;
                 () = self.signal.wait() => {}
                 ready = self.transport.ready(interest) => ready?,
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now).into()), if wake_at.is_some() => {
+                    if closing.is_some_and(|closing| Instant::now() >= closing) {
+                        return Err(TransportError::Lost("the other end did not answer the close".to_owned()));
+                    }
                     if guard.is_some() && !self.is_up() && Instant::now() >= setup_deadline {
                         let words = "the other end did not finish the AMQP handshake in time";
                         return Err(TransportError::Lost(words.to_owned()));
@@ -127,6 +132,10 @@ impl AmqpTask<'_> {
                 }
             }
         }
+    }
+
+    fn closing(&self) -> Option<Instant> {
+        self.driver.connections.borrow().get(self.conn).and_then(|entry| entry.closing)
     }
 
     fn is_up(&self) -> bool {

@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::driver::Driver;
+use super::driver::{CLOSE_LIMIT, Driver};
 use super::signal::Signal;
 
 /// How often the drain looks.
 const LOOK: Duration = Duration::from_millis(20);
 /// Time for the tasks of listeners to close their ports.
 const PORT_LIMIT: Duration = Duration::from_millis(500);
-/// Time for AMQP's close and its answer.
-const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 /// Time for the sockets of cut connections to be dropped and logged.
 const CUT_LIMIT: Duration = Duration::from_millis(500);
 
@@ -59,11 +57,9 @@ impl Drain {
             tracing::warn!(connections = cut, "connections are still open and are cut now");
         }
         let connections: Vec<_> = driver.connections.borrow().keys().collect();
-        driver.core(|router, _| {
-            for conn in connections {
-                router.close_connection(conn);
-            }
-        });
+        for conn in connections {
+            driver.close_connection(conn, None);
+        }
         until(CLOSE_LIMIT, || driver.connections.borrow().is_empty()).await;
         until(CUT_LIMIT, || driver.open_flows() == 0).await;
         self.done.set(Some(Drained { cut }));

@@ -6,8 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use moorline_amqp::Condition;
 use moorline_definition::router_config::RouterConfig;
 use slotmap::SecondaryMap;
 use tokio::sync::{broadcast, mpsc};
@@ -18,10 +19,11 @@ use super::handle::Command;
 use super::http::{HttpConnecting, HttpConnection, HttpListening, RequestBook, RequestRecord};
 use super::listen::TcpListening;
 use super::signal::Signal;
-use super::status::{PeerIdentity, Totals, UplinkBoard};
+use super::status::{PeerIdentity, Totals};
 use super::tally::{Cause, OpenTraffic, Tally};
 use super::target::Target;
 use super::tls::Profiles;
+use super::uplinks::{Uplink, Uplinks};
 use super::vanflow;
 use super::{Event, Timestamp, access, flow};
 use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, FlowRecord, ListenerId, Report, Router, Settings};
@@ -30,6 +32,9 @@ use crate::vanflow::Recorder;
 
 /// One system call reads at most this much.
 const WIRE_BUFFER: usize = 128 * 1024;
+
+/// Time for the answer to AMQP's close.
+pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Scratch space that is used within one pass and holds nothing between passes, so that an idle socket owns none.
 #[derive(Debug)]
@@ -60,8 +65,8 @@ pub(super) struct FlowEntry {
 /// Whose AMQP connection it is.
 #[derive(Debug, Clone)]
 pub(super) enum Owner {
-    /// Index of the uplink.
-    Uplink(usize),
+    /// An uplink.
+    Uplink(Rc<Uplink>),
     /// Address of an edge.
     Edge(String),
     /// Address of an AMQP client.
@@ -80,6 +85,8 @@ pub(super) struct ConnectionEntry {
     /// When the transport was up.
     pub(super) began: Instant,
     pub(super) tls: Option<Tls>,
+    /// It is being closed, and is over at this moment at the latest.
+    pub(super) closing: Option<Instant>,
 }
 
 /// A `tcpConnector` as status shows it.
@@ -114,7 +121,9 @@ pub(super) struct Driver {
     /// For those who ask this router on other threads.
     pub(super) asker: mpsc::WeakSender<Command>,
     pub(super) profiles: Arc<Profiles>,
-    pub(super) uplinks: UplinkBoard,
+    pub(super) uplinks: Uplinks,
+    /// Number of each configured address, in the same order.
+    pub(super) address_numbers: RefCell<Vec<u64>>,
     /// Certificate files shall be looked at now.
     pub(super) renew: Signal,
     pub(super) recorder: RefCell<Recorder>,
@@ -141,7 +150,6 @@ impl Driver {
         configured: RouterConfig,
         host_name: String,
         profiles: Arc<Profiles>,
-        uplinks: UplinkBoard,
         asker: mpsc::WeakSender<Command>,
         events: broadcast::Sender<Event>,
     ) -> Rc<Driver> {
@@ -173,7 +181,8 @@ impl Driver {
             http_requests: RefCell::default(),
             told_of_http: Cell::new(false),
             endpoints: RefCell::default(),
-            uplinks,
+            uplinks: Uplinks::default(),
+            address_numbers: RefCell::default(),
             renew: Signal::default(),
             totals: Totals::default(),
             draining: Cell::new(false),
@@ -270,6 +279,14 @@ impl Driver {
                 Action::Report(report) => self.report(report),
             }
         }
+    }
+
+    /// Closes an AMQP connection in good order; a peer that does not answer is not waited for.
+    pub(super) fn close_connection(self: &Rc<Self>, conn: ConnId, error: Option<Condition>) {
+        if let Some(entry) = self.connections.borrow_mut().get_mut(conn) {
+            entry.closing.get_or_insert(Instant::now() + CLOSE_LIMIT);
+        }
+        self.core(|router, _| router.close_connection(conn, error));
     }
 
     fn want_listening(&self, listener: ListenerId, wanted: bool) {
@@ -389,8 +406,11 @@ impl Driver {
         entry.since = Timestamp::now();
         entry.signal.set();
         match &entry.owner {
-            Owner::Uplink(index) => {
-                let name = self.uplinks.up(*index, peer.clone());
+            // Removed in the meantime: it is being closed.
+            Owner::Uplink(uplink) if !self.uplinks.has(uplink) => {}
+            Owner::Uplink(uplink) => {
+                self.uplinks.up(uplink, peer.clone());
+                let name = uplink.plan.name.clone();
                 tracing::info!(uplink = %name, peer = %peer.container,
                     version = peer.version.as_deref().unwrap_or("unknown"), "linked to the network");
                 self.tell_of_http_in_vain(peer.version.as_deref());

@@ -4,6 +4,7 @@
 //! configuration, then runs it; a [`RouterHandle`] asks that thread for status, changes and its end.
 
 mod access;
+mod addresses;
 mod amqp_task;
 mod backoff;
 mod connect;
@@ -37,6 +38,7 @@ pub mod tls;
 mod transport;
 mod turns;
 mod uplink;
+mod uplinks;
 mod vanflow;
 mod web;
 

@@ -1,6 +1,6 @@
 //! The state of the router, as `status` shows it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use serde::Serialize;
 
@@ -243,79 +243,6 @@ impl Totals {
             bytes_out: self.bytes_out.get(),
             flows: self.flows.get(),
             open_flows,
-        }
-    }
-}
-
-/// The state of all uplinks; they are few, and the same for the life of the router.
-#[derive(Debug, Default)]
-pub(super) struct UplinkBoard(RefCell<Vec<UplinkStatus>>);
-
-impl UplinkBoard {
-    pub(super) fn new(uplinks: Vec<UplinkStatus>) -> UplinkBoard {
-        UplinkBoard(RefCell::new(uplinks))
-    }
-
-    pub(super) fn status(&self) -> Vec<UplinkStatus> {
-        self.0.borrow().clone()
-    }
-
-    /// An attempt begins; the others stand by.
-    pub(super) fn connecting(&self, index: usize) {
-        for (at, uplink) in self.0.borrow_mut().iter_mut().enumerate() {
-            if at == index {
-                uplink.enter(UplinkState::Connecting);
-                uplink.attempts += 1;
-            } else if uplink.state == UplinkState::Connecting {
-                uplink.enter(UplinkState::Down);
-            }
-        }
-    }
-
-    /// It is linked, the others stand by. Answers its name.
-    pub(super) fn up(&self, index: usize, peer: PeerIdentity) -> String {
-        let mut name = String::new();
-        for (at, uplink) in self.0.borrow_mut().iter_mut().enumerate() {
-            if at == index {
-                uplink.enter(UplinkState::Up);
-                uplink.attempts = 0;
-                uplink.links += 1;
-                uplink.last_error = None;
-                uplink.peer = Some(peer.clone());
-                name.clone_from(&uplink.name);
-            } else {
-                uplink.enter(UplinkState::Standby);
-            }
-        }
-        name
-    }
-
-    /// It failed or was lost.
-    pub(super) fn down(&self, index: usize, cause: &str) {
-        for (at, uplink) in self.0.borrow_mut().iter_mut().enumerate() {
-            if at == index {
-                uplink.losses += u64::from(uplink.state == UplinkState::Up);
-                uplink.last_error = Some(cause.to_owned());
-                uplink.peer = None;
-            }
-            if at == index || uplink.state == UplinkState::Standby {
-                uplink.enter(UplinkState::Down);
-            }
-        }
-    }
-
-    pub(super) fn certificate(&self, index: usize, not_after: Option<Timestamp>) {
-        if let Some(uplink) = self.0.borrow_mut().get_mut(index) {
-            uplink.certificate_not_after = not_after;
-        }
-    }
-}
-
-impl UplinkStatus {
-    fn enter(&mut self, state: UplinkState) {
-        if self.state != state {
-            self.state = state;
-            self.since = Timestamp::now();
         }
     }
 }

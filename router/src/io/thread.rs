@@ -9,7 +9,6 @@ use tokio::runtime::Builder;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-use super::Timestamp;
 use super::drain::{Drain, Drained};
 use super::driver::Driver;
 use super::event::Event;
@@ -19,8 +18,7 @@ use super::plan::Plan;
 use super::problem::ServiceError;
 use super::renewal;
 use super::start::LogControl;
-use super::status::{UplinkBoard, UplinkState, UplinkStatus};
-use super::uplink::{self, UplinkPlan};
+use super::uplink;
 use super::vanflow::Telling;
 use crate::core::Settings;
 
@@ -110,16 +108,18 @@ impl RouterThread {
             }
         }
         let settings = plan.settings;
-        let board = UplinkBoard::new(plan.uplinks.iter().map(first_status).collect());
         let host_name = plan.facts.host_name.clone().unwrap_or_default();
-        let driver = Driver::new(&settings, plan.config, host_name, plan.profiles, board, asker, events);
+        let driver = Driver::new(&settings, plan.config, host_name, plan.profiles, asker, events);
         driver.spawn(renewal::run(Rc::clone(&driver), plan.certificate_check));
-        let telling = Telling::new(&driver, plan.facts, &plan.uplinks);
+        let telling = Telling::new(plan.facts);
         driver.spawn(telling.run(Rc::clone(&driver)));
         for text in plan.warnings {
             tracing::warn!("{text}");
         }
         // Names are unique in a checked configuration; a double would be told here.
+        for error in plan.addresses.into_iter().filter_map(|address| driver.add_address(address).err()) {
+            tracing::warn!(%error, "an address is left out");
+        }
         let connectors = plan.connectors.into_iter();
         let listeners = plan.listeners.into_iter();
         let added = connectors
@@ -141,9 +141,10 @@ impl RouterThread {
             driver.open_management_socket(socket);
         }
         driver.spawn(management::serve(Rc::clone(&driver), log));
-        if !plan.uplinks.is_empty() {
-            driver.spawn(uplink::run(Rc::clone(&driver), plan.uplinks));
+        for uplink in plan.uplinks {
+            driver.add_uplink(uplink);
         }
+        driver.spawn(uplink::run(Rc::clone(&driver)));
         Ok(RouterThread { driver, settings, drain: None, drain_answers: Vec::new() })
     }
 
@@ -240,21 +241,5 @@ async fn finished(drain: Option<&Drain>) {
     match drain {
         Some(drain) => drain.finished.wait().await,
         None => std::future::pending().await,
-    }
-}
-
-fn first_status(plan: &UplinkPlan) -> UplinkStatus {
-    UplinkStatus {
-        name: plan.name.clone(),
-        host: plan.target.host.clone(),
-        port: plan.target.port,
-        state: UplinkState::Down,
-        since: Timestamp::now(),
-        peer: None,
-        last_error: None,
-        attempts: 0,
-        links: 0,
-        losses: 0,
-        certificate_not_after: plan.certificate_not_after(),
     }
 }

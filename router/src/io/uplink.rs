@@ -1,5 +1,6 @@
 //! The uplinks: one is connected at a time, for ever tried again.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use super::proxy::ProxyFailure;
 use super::target::{Target, TargetFailure};
 use super::tls::Renewal;
 use super::transport::TransportError;
-use super::turns::Turns;
+use super::uplinks::Uplink;
 use super::{Event, Timestamp};
 use crate::core::ConnectionSpec;
 
@@ -64,67 +65,90 @@ impl Setback {
     }
 }
 
-/// Keeps one of the uplinks up, until the router drains. `plans`: the preferred ones first.
+/// Keeps one of the uplinks up, until the router drains.
 ///
-/// The first that can be linked serves, and the others stand by. When it fails the next is tried at once.
-pub(super) async fn run(driver: Rc<Driver>, plans: Vec<UplinkPlan>) {
-    let mut turns = Turns::new(plans.len());
-    let mut told: Vec<Option<String>> = vec![None; plans.len()];
+/// The first that can be linked serves, and the others stand by. When it fails, or is removed, the next is tried at
+/// once.
+pub(super) async fn run(driver: Rc<Driver>) {
+    let uplinks = &driver.uplinks;
+    // What was told of the failures of each, so that it is told once.
+    let mut told: Vec<(Rc<Uplink>, String)> = Vec::new();
     loop {
-        let (index, due) = turns.next(Instant::now());
-        let Some(plan) = plans.get(index) else { return };
-        sleep_until(due.into()).await;
-        driver.uplinks.connecting(index);
-        let setback = attempt(&driver, index, plan).await;
+        let Some((uplink, due)) = uplinks.next(Instant::now()) else {
+            uplinks.changed.wait().await;
+            continue;
+        };
+        tokio::select! {
+            biased;
+            // Another may be the next now.
+            () = uplinks.changed.wait() => continue,
+            () = sleep_until(due.into()) => {}
+        }
+        uplinks.connecting(&uplink);
+        let setback = attempt(&driver, &uplink).await;
         if driver.draining.get() {
-            driver.uplinks.down(index, "the router stops");
+            uplinks.down(&uplink, "the router stops");
             return;
         }
-        if setback.was_up {
-            told[index] = None;
+        told.retain(|(known, _)| uplinks.has(known) && !(setback.was_up && Rc::ptr_eq(known, &uplink)));
+        if !uplinks.has(&uplink) {
+            continue;
         }
-        let wait = turns.failed(index, setback.failure, setback.was_up, Instant::now());
-        driver.uplinks.down(index, &setback.cause);
-        tell(&driver, plan, &setback, wait, &mut told[index]);
+        let wait = uplinks.failed(&uplink, setback.failure, setback.was_up);
+        uplinks.down(&uplink, &setback.cause);
+        tell(&driver, &uplink, &setback, wait, &mut told);
     }
 }
 
-fn tell(driver: &Driver, plan: &UplinkPlan, setback: &Setback, wait: Duration, told: &mut Option<String>) {
-    let (uplink, cause) = (&plan.name, &setback.cause);
-    let (host, port, retry_ms) = (&plan.target.host, plan.target.port, wait.as_millis() as u64);
-    if told.as_ref() == Some(cause) {
-        tracing::debug!(%uplink, %host, port, %cause, retry_ms, "still not linked");
+fn tell(driver: &Driver, uplink: &Rc<Uplink>, setback: &Setback, wait: Duration, told: &mut Vec<(Rc<Uplink>, String)>) {
+    let (plan, cause) = (&uplink.plan, &setback.cause);
+    let (name, host, port, retry_ms) = (&plan.name, &plan.target.host, plan.target.port, wait.as_millis() as u64);
+    let before = told.iter().position(|(known, _)| Rc::ptr_eq(known, uplink)).map(|at| told.swap_remove(at).1);
+    told.push((Rc::clone(uplink), cause.clone()));
+    if before.as_ref() == Some(cause) {
+        tracing::debug!(uplink = %name, %host, port, %cause, retry_ms, "still not linked");
         return;
     }
     if setback.was_up {
-        tracing::warn!(%uplink, %host, port, %cause, retry_ms, "link to the network lost, connecting again");
+        tracing::warn!(uplink = %name, %host, port, %cause, retry_ms, "link to the network lost, connecting again");
     } else {
-        tracing::warn!(%uplink, %host, port, %cause, retry_ms, "cannot link to the network, trying again until it works");
+        tracing::warn!(
+            uplink = %name, %host, port, %cause, retry_ms,
+            "cannot link to the network, trying again until it works"
+        );
     }
-    driver.tell(Event::LinkFailed { uplink: uplink.clone(), cause: cause.clone() });
-    *told = Some(cause.clone());
+    driver.tell(Event::LinkFailed { uplink: name.clone(), cause: cause.clone() });
 }
 
 /// From the first packet to the end of the link.
-async fn attempt(driver: &Rc<Driver>, index: usize, plan: &UplinkPlan) -> Setback {
+async fn attempt(driver: &Rc<Driver>, uplink: &Rc<Uplink>) -> Setback {
+    let plan = &uplink.plan;
     plan.renew();
-    driver.uplinks.certificate(index, plan.certificate_not_after());
-    let transport = match plan.target.connect(None).await {
+    let connected = tokio::select! {
+        biased;
+        () = removed(driver, uplink) => return Setback::new(Failure::Absent, "it is removed".to_owned()),
+        connected = plan.target.connect(None) => connected,
+    };
+    let transport = match connected {
         Ok((transport, _)) => transport,
         Err(TargetFailure::Absent(failure)) => return Setback::new(Failure::Absent, failure.to_string()),
         Err(TargetFailure::Proxy(ProxyFailure::Absent(cause))) => return Setback::new(Failure::Absent, cause),
         Err(TargetFailure::Proxy(ProxyFailure::Refused(cause))) => return Setback::new(Failure::Refused, cause),
         Err(TargetFailure::Tls(_, error)) => return Setback::transport(error),
     };
-    let ended = amqp_task::run(
-        driver,
-        transport,
-        plan.spec.clone(),
-        Owner::Uplink(index),
-        Instant::now() + HANDSHAKE_LIMIT,
-        (),
-    )
-    .await;
+    let owner = Owner::Uplink(Rc::clone(uplink));
+    let mut amqp =
+        pin!(amqp_task::run(driver, transport, plan.spec.clone(), owner, Instant::now() + HANDSHAKE_LIMIT, ()));
+    let ended = tokio::select! {
+        biased;
+        ended = &mut amqp => ended,
+        () = removed(driver, uplink) => {
+            if let Some(conn) = driver.uplink_connection(uplink) {
+                driver.close_connection(conn, None);
+            }
+            amqp.await
+        }
+    };
     Setback {
         was_up: ended.peer.is_some(),
         failure: match ended.peer {
@@ -133,5 +157,12 @@ async fn attempt(driver: &Rc<Driver>, index: usize, plan: &UplinkPlan) -> Setbac
             None => Failure::Refused,
         },
         cause: ended.cause,
+    }
+}
+
+/// Waits until an uplink is removed.
+async fn removed(driver: &Driver, uplink: &Rc<Uplink>) {
+    while driver.uplinks.has(uplink) {
+        driver.uplinks.changed.wait().await;
     }
 }

@@ -9,9 +9,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::driver::{Driver, Owner};
 use super::http::{Bridge, Encapsulation, RequestRecord};
-use super::uplink::UplinkPlan;
 use super::{Timestamp, UplinkState};
-use crate::core::{ConnId, EndpointEvent, EndpointId, FlowSnapshot, Router};
+use crate::core::{EndpointEvent, EndpointId, FlowSnapshot, Router};
 use crate::vanflow::{BEACONS, Dialect, Kind, Link, Moment, Recorder, Request, Round, RouterFacts, Service};
 
 /// Between two looks at what there is.
@@ -20,27 +19,14 @@ const ROUND: Duration = Duration::from_secs(1);
 const HEARTBEAT: u64 = 2;
 const BEACON: u64 = 10;
 
-/// A configured uplink, as its record says it.
-struct LinkFacts {
-    number: u64,
-    tls: bool,
-    cost: u64,
-}
-
 /// What the task needs of the plan; the rest it sees while it runs.
 pub(super) struct Telling {
     facts: RouterFacts,
-    links: Vec<LinkFacts>,
 }
 
 impl Telling {
-    pub(super) fn new(driver: &Rc<Driver>, facts: RouterFacts, uplinks: &[UplinkPlan]) -> Telling {
-        let link = |plan: &UplinkPlan| LinkFacts {
-            number: driver.core(|router, _| router.new_record()),
-            tls: plan.target.tls.is_some(),
-            cost: plan.cost,
-        };
-        Telling { facts, links: uplinks.iter().map(link).collect() }
+    pub(super) fn new(facts: RouterFacts) -> Telling {
+        Telling { facts }
     }
 
     /// Runs as long as the router.
@@ -142,19 +128,20 @@ impl Telling {
         for bridge in bridges.chain(connectors.iter().map(|connector| &connector.bridge)) {
             round.service(&http_service(bridge));
         }
-        for (index, (uplink, facts)) in driver.uplinks.status().iter().zip(&self.links).enumerate() {
+        for known in driver.uplinks.all() {
+            let (plan, uplink) = (&known.plan, known.status());
             let up = uplink.state == UplinkState::Up;
             let peer = uplink.peer.as_ref().filter(|_| up);
-            let conn = uplink_connection(driver, index);
+            let conn = driver.uplink_connection(&known);
             round.link(&Link {
-                number: facts.number,
+                number: known.record,
                 name: &uplink.name,
                 peer: peer.map(|peer| &*peer.container),
                 access: conn.and_then(|conn| router.peer_access(conn)),
                 traffic: conn.map(|conn| router.traffic(conn)).unwrap_or_default(),
                 port: uplink.port,
-                tls: facts.tls,
-                cost: facts.cost,
+                tls: plan.target.tls.is_some(),
+                cost: plan.cost,
                 since: micros(uplink.since),
                 losses: uplink.losses,
             });
@@ -266,11 +253,6 @@ fn dialect(driver: &Driver) -> Dialect {
     let connections = driver.connections.borrow();
     let routers = connections.values().filter(|entry| !matches!(entry.owner, Owner::Client(_)));
     Dialect::of(routers.filter_map(|entry| entry.peer.as_ref()?.version.as_deref()))
-}
-
-fn uplink_connection(driver: &Driver, index: usize) -> Option<ConnId> {
-    let connections = driver.connections.borrow();
-    connections.iter().find(|(_, entry)| matches!(entry.owner, Owner::Uplink(at) if at == index)).map(|(conn, _)| conn)
 }
 
 /// Now, on both clocks.

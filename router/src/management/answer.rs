@@ -5,7 +5,7 @@ use super::record::Record;
 use super::request::Request;
 use super::response::{Response, Status};
 use super::schema::{self, EntityType, Kind};
-use super::types::{ALL, ENTITY, MANAGEMENT_NODE};
+use super::types::{ALL, ENTITY, MANAGEMENT_NODE, OPERATIONAL};
 use moorline_amqp::Value;
 
 /// Where the entities are.
@@ -66,9 +66,16 @@ pub(super) fn named(name: &str) -> Result<&'static EntityType, Response> {
     EntityType::named(name).ok_or_else(|| Response::failed(Status::BadRequest, format!("No such entity type '{name}'")))
 }
 
+/// An operation that a type does not have. Nobody makes or takes what comes and goes by itself.
 pub(super) fn not_implemented(request: &Request, entity: &EntityType) -> Response {
-    let (operation, entity) = (&request.operation, entity.full_name());
-    Response::failed(Status::NotImplemented, format!("Operation '{operation}' not implemented for '{entity}'"))
+    let (operation, name) = (&request.operation, entity.full_name());
+    let is_change = matches!(operation.as_str(), "CREATE" | "UPDATE" | "DELETE");
+    if is_change && entity.kind.is_some() && entity.is_a(&OPERATIONAL) {
+        let why =
+            format!("Operation '{operation}' is not allowed for '{name}', whose entities come and go by themselves");
+        return Response::failed(Status::Forbidden, why);
+    }
+    Response::failed(Status::NotImplemented, format!("Operation '{operation}' not implemented for '{name}'"))
 }
 
 /// Whether the request is to the management node itself and not to one of its entities.
@@ -201,7 +208,7 @@ fn entity(request: &Request, target: Option<&'static EntityType>, source: &dyn S
     }
     match request.operation.as_str() {
         "READ" => read(request, of, source).map(Verdict::Answer),
-        "UPDATE" => change::update(request, &find(request, of, source)?).map(Verdict::Change),
+        "UPDATE" => change::update(request, &find(request, of, source)?),
         "DELETE" => change::delete(request, &find(request, of, source)?).map(Verdict::Change),
         _ => Err(not_implemented(request, of)),
     }

@@ -3,7 +3,7 @@
 use moorline_definition::router_config::Entity;
 use serde_json::{Map, Value as Json};
 
-use super::answer::{named, not_implemented};
+use super::answer::{Verdict, named, not_implemented};
 use super::record::Record;
 use super::request::Request;
 use super::response::{Response, Status};
@@ -24,6 +24,8 @@ pub enum Change {
         /// Of this name.
         name: String,
     },
+    /// Close the connection of this identity.
+    Close(String),
 }
 
 fn bad(why: impl Into<String>) -> Response {
@@ -61,10 +63,13 @@ pub(super) fn create(request: &Request, target: Option<&'static EntityType>) -> 
 }
 
 /// Other attributes for an entity. One that may not change can be given as it is.
-pub(super) fn update(request: &Request, record: &Record) -> Result<Change, Response> {
+pub(super) fn update(request: &Request, record: &Record) -> Result<Verdict, Response> {
     let entity = record.entity();
     if !entity.operations().any(|operation| operation == request.operation) {
         return Err(not_implemented(request, entity));
+    }
+    if entity.kind == Some(Kind::Connection) {
+        return update_connection(request, record);
     }
     for (name, value) in &request.body {
         let Some(name) = name.as_str() else { return Err(bad("The body must be a map of names")) };
@@ -78,7 +83,32 @@ pub(super) fn update(request: &Request, record: &Record) -> Result<Change, Respo
         let value = request.member(attribute.name).unwrap_or_else(|| record.get(attribute.name));
         attributes.insert(attribute.name.to_owned(), to_json(value)?);
     }
-    decode(entity, attributes).map(Change::Update)
+    decode(entity, attributes).map(|entity| Verdict::Change(Change::Update(entity)))
+}
+
+/// A connection can be closed and is else as it is; what is told of it beside that is not looked at.
+fn update_connection(request: &Request, record: &Record) -> Result<Verdict, Response> {
+    for (name, _) in &request.body {
+        attribute(record.entity(), name.as_str().ok_or_else(|| bad("The body must be a map of names"))?)?;
+    }
+    let given = |name: &str| request.member(name).filter(|value| **value != Value::Null);
+    let (status, trace) = (given("adminStatus"), given("enableProtocolTrace"));
+    if trace.is_some_and(|trace| trace != record.get("enableProtocolTrace")) {
+        return Err(bad("This router writes no protocol trace"));
+    }
+    match status.map(Value::as_str) {
+        None if trace.is_none() => Err(bad("Only adminStatus can be updated")),
+        None | Some(Some("enabled")) => Ok(Verdict::Answer(Response::ok(record.to_map()))),
+        Some(Some("deleted")) if matches!(record.get("role").as_str(), Some("edge" | "inter-router")) => {
+            let why = "You are not allowed to close a connection between routers; the connector of one can be deleted";
+            Err(Response::failed(Status::Forbidden, why))
+        }
+        Some(Some("deleted")) => {
+            let identity = record.get("identity").as_str().unwrap_or_default();
+            Ok(Verdict::Change(Change::Close(identity.to_owned())))
+        }
+        Some(_) => Err(bad("adminStatus must be enabled or deleted")),
+    }
 }
 
 pub(super) fn delete(request: &Request, record: &Record) -> Result<Change, Response> {
@@ -97,7 +127,9 @@ fn attribute(entity: &EntityType, name: &str) -> Result<&'static super::Attribut
 
 /// The same words as for an entity in a file.
 fn decode(entity: &EntityType, attributes: Map<String, Json>) -> Result<Entity, Response> {
-    Entity::decode(entity.name, attributes).map_err(|error| bad(error.to_string()))
+    // A file names this kind by one word.
+    let kind = if entity.kind == Some(Kind::ConfigAddress) { "address" } else { entity.name };
+    Entity::decode(kind, attributes).map_err(|error| bad(error.to_string()))
 }
 
 /// The body as attributes; what is null is not set.

@@ -13,6 +13,7 @@ pub enum Status {
     Created = 201,
     NoContent = 204,
     BadRequest = 400,
+    Forbidden = 403,
     NotFound = 404,
     NotImplemented = 501,
 }

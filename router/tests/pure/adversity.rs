@@ -208,13 +208,7 @@ fn an_uplink_whose_endpoint_session_ends_is_closed() {
     use moorline_amqp::{Config, Connection, Event, Sasl};
     use std::time::{Duration, Instant};
     let now = Instant::now();
-    let mut edge = Router::new(Settings {
-        id: "edge".into(),
-        mode: Mode::Edge,
-        seed: 1,
-        version: "0.1.0".into(),
-        multicast_prefixes: Vec::new(),
-    });
+    let mut edge = Router::new(Settings { id: "edge".into(), mode: Mode::Edge, seed: 1, version: "0.1.0".into() });
     let spec = ConnectionSpec {
         role: ConnRole::Uplink,
         label: "uplink".into(),

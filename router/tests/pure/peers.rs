@@ -41,13 +41,7 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new() -> Hub {
-        let settings = Settings {
-            id: "hub".into(),
-            mode: Mode::Hub,
-            seed: 1,
-            version: "0.1.0".into(),
-            multicast_prefixes: vec!["mc".into()],
-        };
+        let settings = Settings { id: "hub".into(), mode: Mode::Hub, seed: 1, version: "0.1.0".into() };
         Hub { router: Router::new(settings), peers: Vec::new(), now: Instant::now() }
     }
 

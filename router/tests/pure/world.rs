@@ -65,7 +65,6 @@ impl World {
             mode,
             seed: 1000 + self.nodes.len() as u64,
             version: "0.1.0".into(),
-            multicast_prefixes: vec!["mc".into()],
         });
         self.nodes.push(Node {
             router,

@@ -29,6 +29,7 @@ enum Seen {
     Credit,
     Message(Vec<u8>),
     Verdict(Option<DeliveryState>),
+    Closed(String),
 }
 
 pub struct Answer {
@@ -98,6 +99,31 @@ impl Client {
         link
     }
 
+    /// Receives from an address.
+    pub async fn receiver(&mut self, source: &str) {
+        let attach = Client::link(source, Role::Receiver, Terminus::at(source), Terminus::anonymous());
+        let link = self.amqp.attach(self.session, attach).unwrap();
+        self.amqp.keep_credit(link, 10);
+        while !matches!(self.next().await, Seen::Attached(attached, _) if attached == link) {}
+    }
+
+    /// The next message that comes, a text.
+    pub async fn text(&mut self) -> String {
+        loop {
+            if let Seen::Message(message) = self.next().await {
+                return Answer::read(&message).body.as_str().unwrap().to_owned();
+            }
+        }
+    }
+
+    /// Sends a text.
+    pub async fn send_text(&mut self, link: LinkId, text: &str) {
+        let mut message = Vec::new();
+        encode_section(VALUE as u8, &Value::from(text), &mut message);
+        let state = self.send(link, &message).await;
+        assert_eq!(state, Some(DeliveryState::Accepted));
+    }
+
     /// Sends a request as it is. What the router says of it.
     pub async fn send(&mut self, link: LinkId, message: &[u8]) -> Option<DeliveryState> {
         let (_, pushed) = self.amqp.start(link, message, End::Last).unwrap();
@@ -139,6 +165,15 @@ impl Client {
         }
     }
 
+    /// Waits until the router closes the connection, and answers why it does.
+    pub async fn closed(&mut self) -> String {
+        loop {
+            if let Seen::Closed(why) = self.next().await {
+                return why;
+            }
+        }
+    }
+
     async fn next(&mut self) -> Seen {
         let mut partial = Vec::new();
         loop {
@@ -162,7 +197,7 @@ impl Client {
                         }
                         (!more).then(|| Seen::Message(std::mem::take(&mut partial)))
                     }
-                    Event::Closed(closed) => panic!("closed: {closed}"),
+                    Event::Closed(closed) => Some(Seen::Closed(closed.to_string())),
                     Event::Detached(_, error) => panic!("detached: {error:?}"),
                     _ => None,
                 };
@@ -178,6 +213,26 @@ impl Client {
             assert!(read > 0, "the router closed the connection");
         }
     }
+}
+
+pub async fn query(client: &mut Client, link: LinkId, to: Option<&str>, kind: &str) -> Vec<Value> {
+    let kind = format!("io.skupper.router.{kind}");
+    let everything = map([("attributeNames", Value::List(Vec::new()))]);
+    let answer = client.ask(link, to, &[("operation", "QUERY"), ("entityType", &kind)], everything).await;
+    assert_eq!(answer.status, Value::Int(200), "{kind}: {}", answer.description);
+    answer.rows()
+}
+
+pub async fn create(client: &mut Client, link: LinkId, kind: &str, attributes: Value) -> Answer {
+    client.ask(link, None, &[("operation", "CREATE"), ("type", kind)], attributes).await
+}
+
+pub async fn delete(client: &mut Client, link: LinkId, kind: &str, name: &str) -> Answer {
+    client.ask(link, None, &[("operation", "DELETE"), ("type", kind), ("name", name)], Value::Null).await
+}
+
+pub fn text(text: &str) -> Value {
+    Value::from(text)
 }
 
 impl Answer {

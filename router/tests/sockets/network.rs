@@ -78,6 +78,18 @@ impl Network {
     }
 }
 
+/// Lets clients in, at the port that is returned.
+pub fn with_clients(config: &mut RouterConfig) -> u16 {
+    let port = free_port();
+    config.listeners.push(Listener {
+        name: "amqp".to_owned(),
+        host: Some("127.0.0.1".to_owned()),
+        port,
+        ..Listener::default()
+    });
+    port
+}
+
 pub fn bridge(name: &str, port: u16, address: &str) -> TcpBridge {
     TcpBridge {
         name: name.to_owned(),

@@ -1,12 +1,15 @@
 //! One TCP connection of a bridge, as management and flow records show it.
 
 use std::cell::Cell;
+use std::io;
 use std::rc::Rc;
+use std::task::Context;
 use std::time::Instant;
 
 use super::record::Bridge;
 use crate::core::FlowSnapshot;
 use crate::io::driver::Driver;
+use crate::io::signal::Signal;
 use crate::io::transport::Transport;
 use crate::management::types::connection::Tls;
 
@@ -26,6 +29,9 @@ pub(in crate::io) struct HttpConnection {
     pub(in crate::io) tls: Option<Tls>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
+    cut: Cell<bool>,
+    /// It is cut now.
+    cut_now: Signal,
 }
 
 impl HttpConnection {
@@ -47,6 +53,8 @@ impl HttpConnection {
             tls: transport.tls(),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
+            cut: Cell::new(false),
+            cut_now: Signal::default(),
         });
         bridge.connections.set(bridge.connections.get() + 1);
         bridge.opened.set(bridge.opened.get() + 1);
@@ -58,6 +66,20 @@ impl HttpConnection {
         self.bridge.connections.set(self.bridge.connections.get().saturating_sub(1));
         driver.http_connections.borrow_mut().remove(&self.number);
         driver.record_end(&self.snapshot());
+    }
+
+    /// Breaks it off: whoever reads or writes hears of a failure.
+    pub(in crate::io) fn cut(&self) {
+        self.cut.set(true);
+        self.cut_now.set();
+    }
+
+    /// Fails from the cut on; until then the task is woken by it.
+    pub(super) fn poll_uncut(&self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.cut.get() || self.cut_now.poll(context).is_ready() {
+            true => Err(io::ErrorKind::ConnectionAborted.into()),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn count_in(&self, octets: usize) {

@@ -54,6 +54,7 @@ impl Read for HttpSocket {
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.connection.poll_uncut(context)?;
         let read = this.driver.scratch(|wire| {
             let room = cursor.remaining().min(wire.len());
             let mut buffer = ReadBuf::new(wire.get_mut(..room).unwrap_or_default());
@@ -70,6 +71,7 @@ impl Read for HttpSocket {
 
 impl Write for HttpSocket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.connection.poll_uncut(context)?;
         let n = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         Poll::Ready(Ok(self.written(n)))
     }
@@ -91,6 +93,7 @@ impl Write for HttpSocket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.connection.poll_uncut(context)?;
         let n = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
         Poll::Ready(Ok(self.written(n)))
     }

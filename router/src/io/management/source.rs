@@ -9,6 +9,7 @@ use crate::core::{ConnRole, ConnectionFacts, FlowId};
 use crate::io::driver::{ConnectionEntry, Driver, FlowEntry, Owner, Service};
 use crate::io::http::{Encapsulation, HttpConnection};
 use crate::io::process;
+use crate::io::resolve::host_port;
 use crate::io::start::LogControl;
 use crate::io::status::UplinkState;
 use crate::management::types::{address, amqp, connection, http, link, log, management, policy, router, tcp};
@@ -117,7 +118,8 @@ impl<'d> Facts<'d> {
         let record = |entity: &moorline_definition::router_config::TcpBridge| {
             let (id, listening) = listeners.iter().find(|(_, listening)| listening.name == entity.name)?;
             let traffic = open.with_past(Service::Listener(id), &listening.tally);
-            Some(tcp::listener(entity, &traffic, listening.is_open(), listening.trouble().as_deref()))
+            let encapsulation = self.driver.inspect(|router| router.listener_encapsulation(id))?;
+            Some(tcp::listener(entity, &traffic, encapsulation, listening.is_open(), listening.trouble().as_deref()))
         };
         config.tcp_listeners.iter().filter_map(record).collect()
     }
@@ -160,10 +162,7 @@ impl<'d> Facts<'d> {
 
     fn amqp_connection(&self, entry: &ConnectionEntry, facts: ConnectionFacts) -> Record {
         let host = match &entry.owner {
-            Owner::Uplink(index) => {
-                let uplink = self.driver.uplinks.status().into_iter().nth(*index);
-                uplink.map(|uplink| format!("{}:{}", uplink.host, uplink.port)).unwrap_or_default()
-            }
+            Owner::Uplink(uplink) => host_port(&uplink.plan.target.host, uplink.plan.target.port),
             Owner::Edge(address) | Owner::Client(address) => address.clone(),
         };
         connection::connection(connection::Connection {
@@ -296,12 +295,11 @@ impl Source for Facts<'_> {
                 let addresses = self.driver.inspect(|router| router.addresses());
                 addresses.iter().map(address::address).collect()
             }
-            Kind::ConfigAddress => config
-                .addresses
-                .iter()
-                .enumerate()
-                .map(|(position, entity)| address::config(entity, position))
-                .collect(),
+            Kind::ConfigAddress => {
+                let numbers = self.driver.address_numbers.borrow();
+                let numbered = config.addresses.iter().zip(&*numbers);
+                numbered.map(|(entity, number)| address::config(entity, *number)).collect()
+            }
             Kind::Log => log::logs(&config.logs),
             Kind::Policy => {
                 let connections = self.driver.connections.borrow();

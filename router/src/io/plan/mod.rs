@@ -10,11 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moorline_definition::router_config::{RouterConfig, RouterMode, TcpBridge};
+use moorline_definition::router_config::{AddressEntity, RouterConfig, RouterMode, TcpBridge};
 use rustls::ServerConfig;
 
 pub(super) use bridges::{connector_plan, http_connector_plan, http_listener_plan, listener_plan};
 pub(super) use doors::{DoorPlan, OpenDoor, Speaks, door_plan, local_clients, unserved, warnings};
+pub(super) use uplinks::{unserved_connector, uplink_plan};
 
 use super::http::{HttpConnectorPlan, HttpListenerPlan};
 use super::listen::{BindError, BindTarget, open};
@@ -30,13 +31,14 @@ use crate::vanflow::RouterFacts;
 
 /// What the router thread runs. Ports of the router itself are open, those of services are only known to be free.
 pub(super) struct Plan {
-    /// The configuration without the services, which are added one by one.
+    /// The configuration without addresses and services, which are added one by one.
     pub(super) config: RouterConfig,
     pub(super) settings: Settings,
     pub(super) profiles: Arc<Profiles>,
     pub(super) certificate_check: Duration,
     /// What this router's record says.
     pub(super) facts: RouterFacts,
+    pub(super) addresses: Vec<AddressEntity>,
     pub(super) uplinks: Vec<UplinkPlan>,
     pub(super) doors: Vec<OpenDoor>,
     /// Where the state can be read by its owner.
@@ -103,7 +105,9 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
     }
     let settings = settings(config, &options.version);
     let facts = facts(config, options);
+    let addresses = config.addresses.clone();
     let config = RouterConfig {
+        addresses: Vec::new(),
         tcp_listeners: Vec::new(),
         tcp_connectors: Vec::new(),
         http_listeners: Vec::new(),
@@ -116,6 +120,7 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         profiles,
         facts,
         certificate_check,
+        addresses,
         uplinks,
         doors,
         status_socket,
@@ -137,12 +142,6 @@ fn settings(config: &RouterConfig, version: &str) -> Settings {
         },
         seed: fastrand::u64(..),
         version: version.to_owned(),
-        multicast_prefixes: config
-            .addresses
-            .iter()
-            .filter(|address| address.distribution == "multicast")
-            .map(|address| address.prefix.clone())
-            .collect(),
     }
 }
 

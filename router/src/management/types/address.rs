@@ -38,15 +38,15 @@ pub(super) static ADDRESS: EntityType = operational(
 pub(super) static CONFIG: EntityType = configuration(
     "router.config.address",
     Kind::ConfigAddress,
-    &[],
+    &["CREATE", "DELETE"],
     &[
         NAME,
         IDENTITY,
         TYPE,
-        text("prefix"),
-        text("distribution").or_text("balanced"),
-        text("pattern"),
-        integer("priority").or_integer(-1),
+        text("prefix").create(),
+        text("distribution").create().or_text("balanced"),
+        text("pattern").create(),
+        integer("priority").create().or_integer(-1),
     ],
 );
 
@@ -101,7 +101,7 @@ pub fn address(facts: &AddressFacts) -> Record {
         .set("watch", facts.watched)
 }
 
-/// The `router.config.address` entity; `position` counts from 0 in the order of the configuration.
-pub fn config(entity: &AddressEntity, position: usize) -> Record {
-    Record::configured(&CONFIG, &entity.attributes()).called(format!("address/{position}"), (position + 1).to_string())
+/// The `router.config.address` entity. `number`: unique for the life of the router.
+pub fn config(entity: &AddressEntity, number: u64) -> Record {
+    Record::configured(&CONFIG, &entity.attributes()).set("identity", number.to_string())
 }

@@ -65,7 +65,7 @@ pub(super) static LISTENER: EntityType = configuration(
 pub(super) static CONNECTOR: EntityType = configuration(
     "connector",
     Kind::Connector,
-    &[],
+    &["CREATE", "DELETE"],
     &[
         text("host").create().or_text("127.0.0.1"),
         text("port").create().or_text("amqp"),
@@ -73,6 +73,7 @@ pub(super) static CONNECTOR: EntityType = configuration(
         text("role").create().or_text("normal"),
         integer("cost").create().or_integer(1),
         text("sslProfile").create(),
+        text("proxyProfile").create(),
         text("saslMechanisms").create(),
         boolean("allowRedirect").create().or_bool(true),
         integer("maxFrameSize").create().or_integer(16384),

@@ -4,40 +4,44 @@ use moorline_amqp::Value;
 
 use super::operational;
 use crate::management::record::Record;
-use crate::management::schema::{EntityType, IDENTITY, Kind, NAME, TYPE, boolean, integer, map, text};
+use crate::management::schema::{Attribute, EntityType, IDENTITY, Kind, NAME, TYPE, boolean, integer, map, text};
 
-pub(super) static CONNECTION: EntityType = operational(
-    "connection",
-    Kind::Connection,
-    &[
-        NAME,
-        IDENTITY,
-        text("host"),
-        text("localSocket"),
-        text("role"),
-        text("protocol"),
-        text("dir"),
-        text("container"),
-        text("sasl"),
-        boolean("isAuthenticated"),
-        text("user"),
-        boolean("isEncrypted"),
-        text("sslProto"),
-        text("sslCipher"),
-        map("properties"),
-        integer("sslSsf"),
-        TYPE,
-        boolean("ssl"),
-        boolean("opened"),
-        boolean("active"),
-        text("adminStatus").or_text("enabled"),
-        text("operStatus").or_text("up"),
-        integer("uptimeSeconds"),
-        integer("lastDlvSeconds"),
-        boolean("enableProtocolTrace").or_bool(false),
-        text("meshId"),
-    ],
-);
+pub(super) static CONNECTION: EntityType =
+    EntityType { own_operations: &["UPDATE"], ..operational("connection", Kind::Connection, ATTRIBUTES) };
+
+const ATTRIBUTES: &[Attribute] = &[
+    NAME,
+    IDENTITY,
+    text("host"),
+    text("localSocket"),
+    text("role"),
+    text("protocol"),
+    text("dir"),
+    text("container"),
+    text("sasl"),
+    boolean("isAuthenticated"),
+    text("user"),
+    boolean("isEncrypted"),
+    text("sslProto"),
+    text("sslCipher"),
+    map("properties"),
+    integer("sslSsf"),
+    TYPE,
+    boolean("ssl"),
+    boolean("opened"),
+    boolean("active"),
+    text("adminStatus").update().or_text("enabled"),
+    text("operStatus").or_text("up"),
+    integer("uptimeSeconds"),
+    integer("lastDlvSeconds"),
+    boolean("enableProtocolTrace").or_bool(false),
+    text("meshId"),
+];
+
+/// A connection that is being closed.
+pub fn closing(connection: Record) -> Record {
+    connection.set("adminStatus", "deleted").set("operStatus", "closing")
+}
 
 /// One connection.
 #[derive(Debug, Clone, Default)]

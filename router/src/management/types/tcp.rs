@@ -3,6 +3,7 @@
 use moorline_definition::router_config::TcpBridge;
 
 use super::{configuration, operational, placed};
+use crate::core::Encapsulation;
 use crate::management::record::Record;
 use crate::management::schema::{EntityType, IDENTITY, Kind, NAME, TYPE, boolean, integer, text};
 use moorline_amqp::Value;
@@ -84,9 +85,20 @@ pub struct Traffic {
     pub bytes_out: u64,
 }
 
-/// The `tcpListener` entity. `trouble`: why its port cannot be opened.
-pub fn listener(entity: &TcpBridge, traffic: &Traffic, up: bool, trouble: Option<&str>) -> Record {
+/// The `tcpListener` entity. `encapsulation`: in use; `trouble`: why its port cannot be opened.
+pub fn listener(
+    entity: &TcpBridge,
+    traffic: &Traffic,
+    encapsulation: Encapsulation,
+    up: bool,
+    trouble: Option<&str>,
+) -> Record {
+    let encapsulation = match encapsulation {
+        Encapsulation::Legacy => "legacy",
+        Encapsulation::Lite => "lite",
+    };
     carried(Record::configured(&LISTENER, &entity.attributes()), traffic)
+        .set("encapsulation", encapsulation)
         .set("operStatus", if up { "up" } else { "down" })
         .set("connectionMsg", trouble.unwrap_or_default())
 }

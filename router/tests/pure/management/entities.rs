@@ -5,7 +5,7 @@ use moorline_amqp::Value;
 use moorline_definition::router_config::{
     AddressEntity, Connector, HttpBridge, Listener, LogEntity, RouterEntity, RouterMode, SslProfile, TcpBridge,
 };
-use moorline_router::core::{AddressFacts, LinkFacts};
+use moorline_router::core::{AddressFacts, Encapsulation, LinkFacts};
 use moorline_router::management::types::{address, amqp, connection, http, link, log, management, policy, router, tcp};
 use moorline_router::management::{EntityType, Kind, Record};
 
@@ -89,7 +89,7 @@ pub(crate) fn everything() -> Fixed {
             (Kind::RouterMetrics, vec![router::metrics("edge-2.7", "2.0.0", &metrics)]),
             (Kind::Network, vec![router::network()]),
             (Kind::Node, vec![router::node("hub", 1_795_302_002)]),
-            (Kind::TcpListener, vec![tcp::listener(&bridge, &traffic, true, None)]),
+            (Kind::TcpListener, vec![tcp::listener(&bridge, &traffic, Encapsulation::Legacy, true, None)]),
             (Kind::TcpConnector, vec![tcp::connector(&bridge, &tcp::Traffic { bytes_out: 16, ..traffic })]),
             (
                 Kind::TcpConnection,
@@ -110,11 +110,12 @@ pub(crate) fn everything() -> Fixed {
                 Kind::ConfigAddress,
                 vec![address::config(
                     &AddressEntity {
+                        name: Some("address/0".to_owned()),
                         prefix: "mc".to_owned(),
                         distribution: "multicast".to_owned(),
                         ..Default::default()
                     },
-                    0,
+                    1,
                 )],
             ),
             (Kind::Log, vec![log::log(&logged("DEFAULT")), log::log(&logged("AGENT"))]),

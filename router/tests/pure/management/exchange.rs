@@ -4,6 +4,7 @@ use super::entities::everything;
 use super::{Fixed, REPLY_TO, ask, map, member, names, read, refused, request, verdict};
 use moorline_amqp::Value;
 use moorline_definition::router_config::Entity;
+use moorline_router::management::types::connection;
 use moorline_router::management::{Change, EntityType, Kind, Received, Status, Verdict, answer};
 
 fn results(body: &Value) -> &[Value] {
@@ -240,11 +241,98 @@ fn delete_names_what_exists() {
     for (kind, name, status) in [
         ("tcpConnector", "x", Status::NotFound),
         ("router", "edge-2.7", Status::NotImplemented),
+        ("connection", "connection/interior", Status::Forbidden),
+        ("router.link", "x", Status::Forbidden),
         ("x", "x", Status::BadRequest),
     ] {
         let Verdict::Answer(response) = delete(kind, name) else { panic!() };
         assert_eq!(response.status, status, "{kind}");
     }
+}
+
+#[test]
+fn connectors_and_addresses_are_created_as_files_have_them() {
+    let create = |kind: &'static str, body: Value| {
+        let properties = map([("operation", "CREATE".into()), ("type", kind.into()), ("name", "new".into())]);
+        verdict(&everything(), properties, body)
+    };
+    let body = map([("host", "hub".into()), ("port", Value::Int(45671)), ("role", "edge".into()), ("cost", 3.into())]);
+    let Verdict::Change(Change::Create(Entity::Connector(connector))) = create("connector", body) else { panic!() };
+    assert_eq!((connector.name.as_str(), connector.port.as_str(), connector.cost), ("new", "45671", Some(3)));
+    let address = "io.skupper.router.router.config.address";
+    let body = map([("prefix", "/news/".into()), ("distribution", "multicast".into())]);
+    let Verdict::Change(Change::Create(Entity::Address(made))) = create(address, body) else { panic!() };
+    assert_eq!((made.name.as_deref(), made.means(), made.distribution.as_str()), (Some("new"), "news", "multicast"));
+    let Verdict::Change(Change::Create(Entity::Address(made))) = create(address, map([("pattern", "a/*/b".into())]))
+    else {
+        panic!()
+    };
+    assert_eq!((made.prefix.as_str(), made.means(), made.distribution.as_str()), ("", "a/*/b", "balanced"));
+    for (body, why) in [
+        (map([]), "prefix: required"),
+        (map([("prefix", "a".into()), ("pattern", "a/#".into())]), "no prefix beside a pattern"),
+        (map([("prefix", "a".into()), ("distribution", "wild".into())]), "multicast, closest, balanced or unavailable"),
+        (map([("prefix", "a".into()), ("foo", Value::Int(1))]), "Unknown attribute 'foo'"),
+        (map([("prefix", "a".into()), ("identity", "7".into())]), "Cannot set attribute 'identity'"),
+    ] {
+        let Verdict::Answer(refused) = create(address, body) else { panic!("not refused: {why}") };
+        assert_eq!(refused.status, Status::BadRequest);
+        assert!(refused.description.contains(why), "{}", refused.description);
+    }
+    assert_eq!(
+        verdict(
+            &everything(),
+            map([("operation", "DELETE".into()), ("type", address.into()), ("identity", "1".into())]),
+            Value::Null
+        ),
+        Verdict::Change(Change::Delete { kind: Kind::ConfigAddress, name: "address/0".to_owned() })
+    );
+}
+
+#[test]
+fn a_connection_of_a_client_can_be_closed_and_nothing_else_of_it_changed() {
+    let update = |identity: &'static str, body: Value| {
+        let properties =
+            map([("operation", "UPDATE".into()), ("type", "connection".into()), ("identity", identity.into())]);
+        verdict(&clients(), properties, body)
+    };
+    let status = |status: &'static str| map([("adminStatus", status.into())]);
+    assert_eq!(update("7", status("deleted")), Verdict::Change(Change::Close("7".to_owned())));
+    // The tools may tell everything else as it was.
+    let told = map([("adminStatus", "deleted".into()), ("uptimeSeconds", Value::Int(3))]);
+    assert_eq!(update("7", told), Verdict::Change(Change::Close("7".to_owned())));
+    let Verdict::Answer(same) = update("7", status("enabled")) else { panic!() };
+    assert_eq!((same.status, member(&same.body, "container")), (Status::Ok, &"asker".into()));
+    for (identity, body, status, why) in [
+        ("7", status("disabled"), Status::BadRequest, "enabled or deleted"),
+        ("7", map([("adminStatus", Value::Int(1))]), Status::BadRequest, "enabled or deleted"),
+        ("7", map([("role", "edge".into())]), Status::BadRequest, "Only adminStatus"),
+        ("7", Value::Null, Status::BadRequest, "Only adminStatus"),
+        ("7", map([("colour", "red".into())]), Status::BadRequest, "Unknown attribute 'colour'"),
+        ("7", map([("enableProtocolTrace", true.into())]), Status::BadRequest, "no protocol trace"),
+        ("2", status("deleted"), Status::Forbidden, "not allowed"),
+        ("9", status("deleted"), Status::NotFound, "No entity with identity=9"),
+    ] {
+        let Verdict::Answer(refused) = update(identity, body) else { panic!("not refused: {why}") };
+        assert_eq!(refused.status, status, "{why}");
+        assert!(refused.description.contains(why), "{}", refused.description);
+    }
+}
+
+/// With the uplink, and one client.
+fn clients() -> Fixed {
+    let mut all = everything();
+    let facts = connection::Connection {
+        id: 7,
+        host: "127.0.0.1:40000".to_owned(),
+        role: "normal",
+        protocol: "amqp",
+        incoming: true,
+        container: "asker".to_owned(),
+        ..connection::Connection::default()
+    };
+    all.0.entry(Kind::Connection).or_default().push(connection::connection(facts));
+    all
 }
 
 #[test]
