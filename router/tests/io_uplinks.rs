@@ -13,8 +13,8 @@ use http_sockets::Wire;
 use io_amqp::{Client, create, delete, map, member, query, text};
 use io_network::{Network, bridge, dial, echo_server, exchange, free_port, is_up, logged, run, until, with_clients};
 use moorline_amqp::{LinkId, Value};
-use moorline_definition::router_config::{AddressEntity, RouterConfig};
-use moorline_router::io::{ListenerState, RouterHandle, RouterStatus, UplinkState};
+use moorline_definition::router_config::{AddressEntity, Encapsulation, RouterConfig, TcpBridge};
+use moorline_router::io::{ListenerState, RouterHandle, RouterStatus, StartOptions, UplinkState, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -89,9 +89,32 @@ async fn a_created_connector_links_and_carries_flows_until_it_is_deleted() {
         let status = until(&edge, |status| status.listeners[0].state == ListenerState::Waiting).await;
         assert!(status.uplinks.is_empty());
     }
-    logged(&["edge gone", "edge-a", "closed in good order"]).await;
+    logged(&["edge gone", "edge-a", "closed by the peer"]).await;
     assert_eq!(delete(&mut client, link, "sslProfile", "edge-a").await.status, Value::Int(204), "nobody uses it");
     edge.drain(Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_shows_the_encapsulation_that_its_network_asks_for() {
+    let network = Network::new();
+    let newer = StartOptions { version: "3.4.0".to_owned(), ..StartOptions::default() };
+    let _hub = start(&network.hub_config(), newer).unwrap();
+    let mut config = network.edge_config("edge-a");
+    config.connectors[0].name = "first".to_owned();
+    let port = with_clients(&mut config);
+    let fixed = TcpBridge { encapsulation: Some(Encapsulation::Legacy), ..bridge("fixed", free_port(), "echo:7") };
+    config.tcp_listeners.extend([bridge("free", free_port(), "echo:7"), fixed]);
+    let edge = run(&config);
+    let (mut client, link) = asker(port).await;
+    until(&edge, is_up).await;
+    for wanted in [["lite", "legacy"], ["legacy", "legacy"]] {
+        let rows = query(&mut client, link, None, "tcpListener").await;
+        assert_eq!(rows.iter().map(|row| member(row, "encapsulation").as_str().unwrap()).collect::<Vec<_>>(), wanted);
+        // Without a network it is as routers have it when nobody says more.
+        delete(&mut client, link, "connector", "first").await;
+        until(&edge, |status| status.uplinks.is_empty()).await;
+        while query(&mut client, link, None, "connection").await.len() > 1 {}
+    }
 }
 
 #[tokio::test]
@@ -330,14 +353,17 @@ async fn addresses_are_distributed_as_is_configured_now() {
             let seen = ["name", "identity", "prefix", "distribution"].map(|attribute| member(&created.body, attribute));
             assert_eq!(seen, [&text("news"), &text("2"), &text("news"), &text("multicast")]);
         }
-        for _ in 0..2 {
-            client.send_text(sender, round).await;
-        }
-        for receiver in [&mut one, &mut two] {
+        let receive = async |receiver: &mut Client| {
             for _ in 0..copies {
                 assert_eq!(receiver.text().await, round);
             }
-        }
+        };
+        let send = async {
+            for _ in 0..2 {
+                client.send_text(sender, round).await;
+            }
+        };
+        tokio::join!(send, receive(&mut one), receive(&mut two));
         if copies == 2 {
             for (attributes, cause) in [
                 (news.clone(), "address news already"),

@@ -141,7 +141,7 @@ fn configured(kind: &str, attributes: &Attributes) -> Option<Entity> {
 
 #[cfg(test)]
 mod tests {
-    use moorline_definition::router_config::TcpBridge;
+    use moorline_definition::router_config::{TcpBridge, parse};
     use serde_json::json;
 
     use super::*;
@@ -180,5 +180,20 @@ mod tests {
         assert_eq!(names(&difference.take), ["old", "changed"]);
         assert!(!difference.take[0].attributes().contains_key("bytesIn"), "it could not be added again");
         assert_eq!(names(&difference.add), ["changed", "new"]);
+    }
+
+    /// Routers know a listener for containers by its role alone, however it was written.
+    #[test]
+    fn a_listener_for_containers_is_told_by_its_role() {
+        let text = r#"[["router", {"id": "g"}], ["listener", {"name": "c", "port": 5671, "routeContainer": true}]]"#;
+        let wanted = parse(text, &|_| None).unwrap();
+        let row = |role: &str| {
+            let row = json!({"name": "c", "host": "", "port": "5671", "role": role, "cost": 1});
+            Services(vec![("listener", serde_json::from_value(row).unwrap())])
+        };
+        let same = Difference::between(&row("route-container"), &wanted);
+        assert_eq!((same.take, same.add), (Vec::new(), Vec::new()));
+        let other = Difference::between(&row("normal"), &wanted);
+        assert_eq!((names(&other.take), names(&other.add)), (vec!["c"], vec!["c"]));
     }
 }

@@ -281,10 +281,12 @@ impl Driver {
         }
     }
 
-    /// Closes an AMQP connection in good order; a peer that does not answer is not waited for.
+    /// Closes an AMQP connection in good order. A peer that does not answer is not waited for, and in the middle of the
+    /// handshake none is.
     pub(super) fn close_connection(self: &Rc<Self>, conn: ConnId, error: Option<Condition>) {
         if let Some(entry) = self.connections.borrow_mut().get_mut(conn) {
-            entry.closing.get_or_insert(Instant::now() + CLOSE_LIMIT);
+            let limit = if entry.peer.is_some() { CLOSE_LIMIT } else { Duration::ZERO };
+            entry.closing.get_or_insert(Instant::now() + limit);
         }
         self.core(|router, _| router.close_connection(conn, error));
     }
