@@ -42,7 +42,7 @@ fn section<'a, T>(
     pairs: &mut Vec<Pair>,
     kind: &str,
     entities: &'a [T],
-    name: fn(&'a T) -> &'a String,
+    name: fn(&'a T) -> &'a str,
     write: fn(&T) -> BTreeMap<String, Value>,
 ) where
     T: 'a,
@@ -212,8 +212,8 @@ impl Listener {
 impl AddressEntity {
     /// What says which addresses are meant: the prefix, or the pattern.
     #[must_use]
-    pub fn means(&self) -> &String {
-        self.pattern.as_ref().unwrap_or(&self.prefix)
+    pub fn means(&self) -> &str {
+        self.pattern.as_deref().unwrap_or(&self.prefix)
     }
 
     /// Its attributes as a file has them, by name; what is not set is left out.

@@ -84,6 +84,7 @@ pub(super) async fn run(driver: Rc<Driver>) {
             () = uplinks.changed.wait() => continue,
             () = sleep_until(due.into()) => {}
         }
+        uplink.plan.renew();
         uplinks.connecting(&uplink);
         let setback = attempt(&driver, &uplink).await;
         if driver.draining.get() {
@@ -123,7 +124,6 @@ fn tell(driver: &Driver, uplink: &Rc<Uplink>, setback: &Setback, wait: Duration,
 /// From the first packet to the end of the link.
 async fn attempt(driver: &Rc<Driver>, uplink: &Rc<Uplink>) -> Setback {
     let plan = &uplink.plan;
-    plan.renew();
     let connected = tokio::select! {
         biased;
         () = removed(driver, uplink) => return Setback::new(Failure::Absent, "it is removed".to_owned()),
