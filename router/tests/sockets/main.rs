@@ -24,5 +24,6 @@ mod service_tls;
 mod silence;
 mod tls;
 mod tls_peers;
+mod uplinks;
 mod vanflow;
 mod web;

@@ -1,17 +1,13 @@
 //! Connectors that come and go, and connections that are closed, on real sockets.
-#![allow(missing_docs, clippy::unwrap_used)]
-
-mod http_sockets;
-mod io_amqp;
-mod io_network;
-mod io_pki;
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use http_sockets::Wire;
-use io_amqp::{Client, create, delete, map, member, query, text};
-use io_network::{Network, bridge, dial, echo_server, exchange, free_port, is_up, logged, run, until, with_clients};
+use crate::amqp::{Client, create, delete, map, member, query, text};
+use crate::http_sockets::{self, Wire};
+use crate::network::{
+    Network, bridge, dial, echo_server, exchange, free_port, is_up, logged, run, until, with_clients,
+};
 use moorline_amqp::{LinkId, Value};
 use moorline_definition::router_config::{AddressEntity, Encapsulation, RouterConfig, TcpBridge};
 use moorline_router::io::{ListenerState, RouterHandle, RouterStatus, StartOptions, UplinkState, start};
@@ -240,7 +236,7 @@ async fn what_cannot_be_an_uplink_is_refused_with_the_cause() {
 }
 
 /// Asks to close a connection.
-async fn close(client: &mut Client, link: LinkId, identity: &Value) -> io_amqp::Answer {
+async fn close(client: &mut Client, link: LinkId, identity: &Value) -> crate::amqp::Answer {
     let identity = identity.as_str().unwrap();
     let update = [("operation", "UPDATE"), ("type", "connection"), ("identity", identity)];
     client.ask(link, None, &update, map([("adminStatus", text("deleted"))])).await
