@@ -71,8 +71,6 @@ impl Setback {
 /// once.
 pub(super) async fn run(driver: Rc<Driver>) {
     let uplinks = &driver.uplinks;
-    // What was told of the failures of each, so that it is told once.
-    let mut told: Vec<(Rc<Uplink>, String)> = Vec::new();
     loop {
         let Some((uplink, due)) = uplinks.next(Instant::now()) else {
             uplinks.changed.wait().await;
@@ -91,21 +89,19 @@ pub(super) async fn run(driver: Rc<Driver>) {
             uplinks.down(&uplink, "the router stops");
             return;
         }
-        told.retain(|(known, _)| uplinks.has(known) && !(setback.was_up && Rc::ptr_eq(known, &uplink)));
         if !uplinks.has(&uplink) {
             continue;
         }
         let wait = uplinks.failed(&uplink, setback.failure, setback.was_up);
         uplinks.down(&uplink, &setback.cause);
-        tell(&driver, &uplink, &setback, wait, &mut told);
+        tell(&driver, &uplink, &setback, wait);
     }
 }
 
-fn tell(driver: &Driver, uplink: &Rc<Uplink>, setback: &Setback, wait: Duration, told: &mut Vec<(Rc<Uplink>, String)>) {
+fn tell(driver: &Driver, uplink: &Uplink, setback: &Setback, wait: Duration) {
     let (plan, cause) = (&uplink.plan, &setback.cause);
     let (name, host, port, retry_ms) = (&plan.name, &plan.target.host, plan.target.port, wait.as_millis() as u64);
-    let before = told.iter().position(|(known, _)| Rc::ptr_eq(known, uplink)).map(|at| told.swap_remove(at).1);
-    told.push((Rc::clone(uplink), cause.clone()));
+    let before = uplink.told.replace(Some(cause.clone())).filter(|_| !setback.was_up);
     if before.as_ref() == Some(cause) {
         tracing::debug!(uplink = %name, %host, port, %cause, retry_ms, "still not linked");
         return;

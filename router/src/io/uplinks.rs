@@ -26,6 +26,8 @@ pub(super) struct Uplink {
     pub(super) plan: UplinkPlan,
     /// Number of its flow record.
     pub(super) record: u64,
+    /// The failure that was told last; each is told once.
+    pub(super) told: RefCell<Option<String>>,
     status: RefCell<UplinkStatus>,
 }
 
@@ -44,7 +46,7 @@ impl Uplink {
             losses: 0,
             certificate_not_after: plan.certificate_not_after(),
         };
-        Uplink { plan, record, status: RefCell::new(status) }
+        Uplink { plan, record, told: RefCell::default(), status: RefCell::new(status) }
     }
 
     pub(super) fn status(&self) -> UplinkStatus {
