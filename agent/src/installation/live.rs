@@ -185,7 +185,7 @@ mod tests {
     /// Routers know a listener for containers by its role alone, however it was written.
     #[test]
     fn a_listener_for_containers_is_told_by_its_role() {
-        let text = r#"[["router", {"id": "g"}], ["listener", {"name": "c", "port": 5671, "routeContainer": true}]]"#;
+        let text = r#"[["router", {"id": "g", "mode": "edge"}], ["listener", {"name": "c", "port": 5671, "routeContainer": true}]]"#;
         let wanted = parse(text, &|_| None).unwrap();
         let row = |role: &str| {
             let row = json!({"name": "c", "host": "", "port": "5671", "role": role, "cost": 1});

@@ -71,6 +71,7 @@ async fn a_created_connector_links_and_carries_flows_until_it_is_deleted() {
         assert_eq!((created.status, created.description.as_str()), (Value::Int(201), "Created"));
         assert_eq!(member(&created.body, "identity"), &text(&format!("connector/127.0.0.1:{}:up", network.port)));
         assert_eq!(member(&created.body, "cost"), &Value::Int(2));
+        assert_eq!(member(&created.body, "connectionStatus"), &text("CONNECTING"));
         until(&edge, is_up).await;
         let connectors = query(&mut client, link, None, "connector").await;
         let seen = ["connectionStatus", "connectionMsg"].map(|attribute| member(&connectors[0], attribute));

@@ -99,6 +99,8 @@ impl<'d> Facts<'d> {
             };
             let (state, message) = match uplink.state {
                 UplinkState::Connecting => (amqp::ConnectorState::Connecting, uplink.last_error.clone()),
+                // It had no turn yet.
+                UplinkState::Down if uplink.last_error.is_none() => (amqp::ConnectorState::Connecting, None),
                 UplinkState::Down => (amqp::ConnectorState::Failed, uplink.last_error.clone()),
                 UplinkState::Standby => (amqp::ConnectorState::Connecting, Some("stands by".to_owned())),
                 UplinkState::Up => (
