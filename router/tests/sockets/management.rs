@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use crate::amqp::{Client, create, delete, map, member, query, text};
-use crate::http_sockets::{self, Wire};
+use crate::http_sockets::Wire;
 use crate::network::{Network, bridge, dial, echo_server, exchange, free_port, run, until, with_clients};
 use moorline_amqp::{DeliveryState, Value};
 use moorline_router::io::{ListenerState, LogControl, StartOptions, start};
