@@ -29,6 +29,20 @@ pub fn user_unit_directory(config_home: &Path) -> PathBuf {
     config_home.join("systemd/user")
 }
 
+/// Where a system service of an [`Account::Dynamic`] opens its sockets: a directory that comes and goes with the service.
+pub fn runtime_directory(name: &UnitName) -> PathBuf {
+    Path::new("/run").join(runtime(name))
+}
+
+/// Where a system service finds its [`Credential`]s: `$CREDENTIALS_DIRECTORY`, for those who cannot ask the environment.
+pub fn credentials_directory(name: &UnitName) -> PathBuf {
+    Path::new("/run/credentials").join(name.as_ref())
+}
+
+fn runtime(name: &UnitName) -> String {
+    format!("moorline-{}", name.stem())
+}
+
 /// A service unit that runs a router.
 ///
 /// The service is started again whenever it ends, for ever, with growing pauses where systemd can (254 and later), and
@@ -92,13 +106,13 @@ pub enum Account {
     /// A user unit. It is not ordered after the network, since a user manager knows no such target; a router that
     /// finds no network yet keeps trying.
     Session,
-    /// A system unit under an account that exists while the service runs, with a state directory
-    /// `/var/lib/moorline/<name>`. Its keys come as [`ServiceUnit::credentials`]: root's files are not its own.
+    /// A system unit under an account that exists while the service runs, with a [`runtime_directory`] that nobody else
+    /// may enter but root. Its keys come as [`ServiceUnit::credentials`]: root's files are not its own.
     Dynamic {
         /// Whether it may listen on ports below 1024.
         low_ports: bool,
     },
-    /// A system unit under an account of the host.
+    /// A system unit under an account of the host, with a state directory `/var/lib/moorline/<name>`.
     Named {
         /// The user's name or number.
         user: String,
@@ -211,7 +225,11 @@ impl ServiceUnit {
     fn runs_as(&self, text: &mut String, name: &UnitName) -> Result<(), UnitFault> {
         match &self.account {
             Account::Session => return Ok(()),
-            Account::Dynamic { .. } => text.push_str("DynamicUser=yes\n"),
+            Account::Dynamic { .. } => {
+                let directory = runtime(name);
+                let _ = writeln!(text, "DynamicUser=yes\nRuntimeDirectory={directory}\nRuntimeDirectoryMode=0700");
+                return Ok(());
+            }
             Account::Named { user, group, .. } => {
                 let _ = writeln!(text, "User={}", quote::account(user)?);
                 if let Some(group) = group {

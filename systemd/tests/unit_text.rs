@@ -100,7 +100,7 @@ fn a_system_unit_has_an_account_of_its_own() {
     for (key, value) in [
         ("Wants", "network-online.target"),
         ("DynamicUser", "yes"),
-        ("StateDirectory", "moorline/gateway"),
+        ("RuntimeDirectory", "moorline-gateway"),
         ("CapabilityBoundingSet", ""),
         ("PrivateUsers", "yes"),
         ("WantedBy", "multi-user.target"),

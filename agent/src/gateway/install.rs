@@ -17,6 +17,7 @@ use crate::installation::home::Home;
 use crate::installation::keeper::{GatewayType, Keeper};
 use crate::installation::plan::plan;
 use crate::installation::record::{Options, Record};
+use crate::installation::router::RouterChoice;
 use crate::installation::step::Step;
 use crate::installation::turn::Turn;
 use crate::installation::wanted::{Parts, UplinkWishes, Wanted};
@@ -41,6 +42,14 @@ pub(super) struct InstallArguments {
     /// [default: as before, at first service]
     #[arg(short = 't', long = "type", value_name = "TYPE", value_enum)]
     kind: Option<GatewayType>,
+
+    /// The program that routes: embedded, skrouterd (the one on PATH) or skrouterd=PATH [default: as before, at first embedded]
+    ///
+    /// skrouterd is the network's own router, installed on this host; only a gateway of type service may run it. It is
+    /// asked and changed through a port of 127.0.0.1, which lets in who has a certificate of the network. It does not
+    /// drain when it stops, and reads certificates when it starts.
+    #[arg(long, value_name = "ROUTER", value_parser = RouterChoice::parse)]
+    router: Option<RouterChoice>,
 
     /// The router's id is skupper-gateway-NAME, which no other router of the network may have
     ///
@@ -85,7 +94,7 @@ impl InstallArguments {
         }
         let home = Home::of(definition.name.as_str())?;
         let before = Record::read(&home)?;
-        let options = self.options(before.as_ref(), token.is_some());
+        let options = self.options(before.as_ref(), token.is_some())?;
         let recorded;
         let proxy = match self.proxy.url() {
             Some(_) => &self.proxy,
@@ -103,22 +112,29 @@ impl InstallArguments {
     }
 
     /// What is not said again stays; how it links is said anew with a new token.
-    fn options(&self, before: Option<&Record>, anew: bool) -> Options {
+    fn options(&self, before: Option<&Record>, anew: bool) -> Result<Options, Failure> {
         let before = before.map(|record| &record.options);
         let link = before.filter(|_| !anew);
-        Options {
+        Ok(Options {
             drain_timeout: self.drain_timeout.or(before.map(|options| options.drain_timeout)).unwrap_or(DRAIN),
             router_id_suffix: self.router_id_suffix.clone().or_else(|| link?.router_id_suffix.clone()),
             proxy: self.proxy.url().or_else(|| link?.proxy.clone()),
-        }
+            router: RouterChoice::router(self.router.as_ref(), before.map(|options| &options.router))?,
+        })
     }
 }
 
 impl Planned {
     /// Looks at what is there.
-    pub(super) async fn of(parts: Parts, kind: GatewayType, options: Options) -> Result<Planned, Failure> {
+    pub(super) async fn of(mut parts: Parts, kind: GatewayType, options: Options) -> Result<Planned, Failure> {
+        let router = options.router.clone();
+        router.fit(&mut parts.config).await?;
         let keeper = kind.connect().await?;
-        let wanted = Wanted::of(parts, &keeper, Duration::from_secs(options.drain_timeout.into()))?;
+        if let Keeper::Unit(keeper) = &keeper {
+            keeper.try_sandbox().await?;
+        }
+        let drain = Duration::from_secs(options.drain_timeout.into());
+        let wanted = Wanted::of(parts, &keeper, router, drain)?;
         let found = Found::look(&wanted, &keeper).await?;
         let steps = plan(&wanted, &found)?;
         Ok(Planned { wanted, found, steps, keeper, options })
@@ -136,7 +152,7 @@ impl Planned {
         if let Keeper::Container(keeper) = &keeper {
             keeper.gaps().await.iter().for_each(|gap| output::warning(gap));
         }
-        verify(&wanted.gateway, &wanted.home, wait).await
+        verify(&wanted.gateway, &wanted.contact(), wait).await
     }
 }
 

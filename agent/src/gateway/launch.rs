@@ -18,6 +18,7 @@ use crate::host;
 use crate::installation::home::Home;
 use crate::installation::keeper::GatewayType;
 use crate::installation::record::{Options, Record};
+use crate::installation::router::{Router, RouterChoice};
 use crate::installation::turn::Turn;
 use crate::installation::wanted::{Certificates, Parts, site_id};
 use crate::output;
@@ -44,6 +45,12 @@ pub(crate) struct Arguments {
     #[arg(short = 't', long = "type", value_name = "TYPE", value_enum)]
     kind: Option<GatewayType>,
 
+    /// The program that routes: embedded, skrouterd (the one on PATH) or skrouterd=PATH [default: as before, at first embedded]
+    ///
+    /// See `moorline gateway apply --help`.
+    #[arg(long, value_name = "ROUTER", value_parser = RouterChoice::parse)]
+    router: Option<RouterChoice>,
+
     /// How long open connections may take to finish when the gateway stops, in seconds [default: as before, at first 10]
     #[arg(long, value_name = "SECONDS")]
     drain_timeout: Option<u32>,
@@ -64,6 +71,8 @@ impl Arguments {
         let turn = Turn::take()?;
         let home = Home::of(&bundle.name)?;
         let site_id = site_id(&home)?;
+        let before = Record::read(&home)?;
+        let router = RouterChoice::router(self.router.as_ref(), before.as_ref().map(|record| &record.options.router))?;
         let mut config = self.router_config(&bundle, &home, &site_id)?;
         let definition = match &bundle.maker {
             Maker::Moorline { definition, .. } => {
@@ -75,7 +84,9 @@ impl Arguments {
                 Some(definition.clone().into_bytes())
             }
             Maker::Skupper { .. } => {
-                output::warning("the bundle is one of Skupper's: it runs on this program's own router");
+                if router == Router::Embedded {
+                    output::warning("the bundle is one of Skupper's: it runs on this program's own router");
+                }
                 // Skupper gives it to every gateway, for its own tools; ours has a socket that others cannot use.
                 config.listeners.retain(|listener| !configuration::is_unasked(listener));
                 None
@@ -92,10 +103,9 @@ impl Arguments {
             proxy_password: None,
             program: bundle.program,
         };
-        let before = Record::read(&parts.home)?;
         let drain = before.as_ref().map(|record| record.options.drain_timeout);
         let drain_timeout = self.drain_timeout.or(drain).unwrap_or(DRAIN);
-        let options = Options { drain_timeout, ..Options::default() };
+        let options = Options { drain_timeout, router, ..Options::default() };
         let kind = self.kind.or(before.map(|record| record.kind)).unwrap_or_default();
         Planned::of(parts, kind, options).await?.carry_out(&turn, self.wait).await
     }

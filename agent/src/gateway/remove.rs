@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Args;
 use moorline_bundle::Bundle;
-use moorline_systemd::unit::UnitName;
 
 use super::install::block_on;
 use crate::cli::closing;
@@ -42,8 +41,6 @@ impl Arguments {
             (None, Some(dir)) => &Bundle::name_in(dir).or_input()?,
             (name, _) => name.as_deref().unwrap_or_default(),
         };
-        // What is no name of a unit is no name of a directory either.
-        UnitName::service(name).or_input()?;
         let mut turn = Turn::take()?;
         let home = Home::of(name)?;
         let Some(record) = Record::read(&home)? else {

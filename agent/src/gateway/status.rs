@@ -2,16 +2,15 @@
 
 use clap::{Args, ValueEnum};
 use moorline_systemd::logind::{self, Linger, User};
-use moorline_systemd::unit::UnitName;
 use serde_json::{Value, json};
 
 use super::install::block_on;
 use crate::cli::closing;
-use crate::failure::{Blame, Failure};
+use crate::failure::Failure;
 use crate::installation::home::Home;
 use crate::installation::installed;
+use crate::installation::keeper::unit::lingers;
 use crate::installation::keeper::{GatewayType, Keeper};
-use crate::installation::live;
 use crate::installation::record::Record;
 use crate::output::{count, say};
 
@@ -69,7 +68,7 @@ impl Arguments {
         for name in names {
             standings.push(Standing::of(name).await?);
         }
-        let lingers = logind::linger(&User::current()).await.unwrap_or(Linger::Unknown);
+        let lingers = lingers().await;
         match self.output {
             Output::Json => say(format_args!("{:#}", json_of(&standings, lingers))),
             Output::Text => tell(&standings, lingers),
@@ -86,7 +85,6 @@ impl Arguments {
 
 impl Standing {
     async fn of(name: String) -> Result<Standing, Failure> {
-        let unit = UnitName::service(&name).or_input()?;
         let home = Home::of(&name)?;
         let Some(record) = Record::read(&home)? else {
             let words = "it is not installed".to_owned();
@@ -94,7 +92,7 @@ impl Standing {
         };
         let (running, words, restarts) = match record.kind.connect().await? {
             Keeper::Unit(keeper) => {
-                let state = keeper.state(&unit).await?;
+                let state = keeper.state(home.unit()).await?;
                 (state.is_running(), format!("{} ({})", state.sub, state.result), u64::from(state.restarts))
             }
             Keeper::Container(keeper) => match keeper.observe(&name).await? {
@@ -102,7 +100,7 @@ impl Standing {
                 Some(found) => (found.running, format!("{:?}", found.state).to_lowercase(), found.restarts),
             },
         };
-        let router = live::status(&home.status_socket()).await.ok();
+        let router = record.contact(&home).status().await.ok();
         Ok(Standing { name, kind: Some(record.kind), running, words, restarts, router })
     }
 
@@ -177,7 +175,8 @@ impl Standing {
                 let state = match text(&bridge["state"]).as_str() {
                     "failed" => format!("cannot be opened: {}", text(&bridge["last_error"])),
                     "waiting" => "closed: the network has no server for it".to_owned(),
-                    _ => format!("{} requests", bridge["requests"]),
+                    // skrouterd does not count them.
+                    _ => bridge["requests"].as_u64().map_or("served".to_owned(), |all| format!("{all} requests")),
                 };
                 say(format_args!("  {arrow} {} at {place}: {state}", text(&bridge["address"])));
             }

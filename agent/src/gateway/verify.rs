@@ -7,18 +7,17 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::failure::Failure;
-use crate::installation::home::Home;
-use crate::installation::live;
+use crate::installation::contact::Contact;
 use crate::output::say;
 
 /// How often the router is asked.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Says what the router says: linked, or not within `wait` seconds; and every port that cannot be opened.
-pub(super) async fn verify(gateway: &str, home: &Home, wait: u32) -> Result<(), Failure> {
+pub(super) async fn verify(gateway: &str, contact: &Contact, wait: u32) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_secs(wait.into());
     loop {
-        let status = live::status(&home.status_socket()).await?;
+        let status = contact.status().await?;
         let link = Link::of(&status);
         if link.is_up() || Instant::now() >= deadline {
             let failed = failed_ports(&status);

@@ -3,7 +3,7 @@
 //! A process that is killed between two steps takes nothing back: the record of what is ours was written before the
 //! first, and the next run goes on from what it finds.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ use crate::management::Management;
 
 /// What others may read: a unit.
 const PUBLIC_FILE: u32 = 0o644;
+const PUBLIC_DIR: u32 = 0o755;
+const OTHERS: u32 = 0o077;
 
 /// Steps that are being carried out.
 pub(crate) struct Acting<'a> {
@@ -72,7 +74,10 @@ impl<'a> Acting<'a> {
         record.restart = steps.iter().find_map(Step::restarts).map(str::to_owned);
         files::private_dir(self.home.path()).or_runtime()?;
         record.write(self.home)?;
-        files::private_dir(&self.home.sockets()).or_runtime()?;
+        let sockets = self.home.sockets(self.wanted.keeper.kind());
+        if sockets.starts_with(self.home.path()) {
+            files::private_dir(&sockets).or_runtime()?;
+        }
         for step in steps {
             say(step);
             if let Err(error) = self.act(step).await {
@@ -103,12 +108,9 @@ impl<'a> Acting<'a> {
 
     async fn act(&mut self, step: &Step) -> anyhow::Result<()> {
         match step {
-            Step::Write { file: HomeFile { path, bytes, runs }, .. } => {
-                if let Some(parent) = path.parent() {
-                    files::private_dir(parent)?;
-                }
+            Step::Write { file: HomeFile { path, bytes, mode }, .. } => {
                 self.remember(path)?;
-                return write_private(path, bytes, if *runs { files::PRIVATE_DIR } else { files::SECRET_FILE });
+                return write(path, bytes, *mode);
             }
             Step::Remove { path } => {
                 self.remember(path)?;
@@ -117,7 +119,7 @@ impl<'a> Acting<'a> {
             }
             Step::WriteUnit { path, text, .. } => {
                 self.remember(path)?;
-                return write_public(path, text.as_bytes());
+                return write(path, text.as_bytes(), PUBLIC_FILE);
             }
             Step::Add { entity } => self.router().await?.create(entity).await?,
             Step::Take { entity } => {
@@ -135,7 +137,7 @@ impl<'a> Acting<'a> {
     }
 
     async fn router(&self) -> anyhow::Result<Management> {
-        Management::at_socket(&self.home.management_socket()).await
+        self.wanted.contact().management().await
     }
 
     fn remember(&mut self, path: &Path) -> anyhow::Result<()> {
@@ -168,8 +170,7 @@ impl<'a> Acting<'a> {
         for done in self.done.iter().rev() {
             let Done::File { path, before } = done else { continue };
             let undone = match before {
-                Some((bytes, PUBLIC_FILE)) => write_public(path, bytes),
-                Some((bytes, mode)) => write_private(path, bytes, *mode),
+                Some((bytes, mode)) => write(path, bytes, *mode),
                 None => gone(fs::remove_file(path), path).map_or(Ok(()), |why| Err(anyhow::anyhow!(why))),
             };
             left.extend(undone.err().map(|error| format!("{}: {error:#}", path.display())));
@@ -191,22 +192,27 @@ fn words(step: &Step) -> String {
     step.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn write_private(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
-    files::write_secret(path, bytes)?;
-    if mode != files::SECRET_FILE {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
-}
-
-/// In one step, as others may read it.
-fn write_public(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// In one step; directories that are made for it are as open as it is.
+fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     use std::io::Write as _;
     let dir = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-    let mut file = tempfile::NamedTempFile::new_in(dir).with_context(|| dir.display().to_string())?;
+    let said = || dir.display().to_string();
+    if mode & OTHERS == 0 {
+        files::private_dir(dir)?;
+        files::write_secret(path, bytes)?;
+        if mode != files::SECRET_FILE {
+            fs::set_permissions(path, Permissions::from_mode(mode)).with_context(|| path.display().to_string())?;
+        }
+        return Ok(());
+    }
+    let made = missing(dir);
+    fs::create_dir_all(dir).with_context(said)?;
+    for dir in made {
+        fs::set_permissions(&dir, Permissions::from_mode(PUBLIC_DIR)).with_context(said)?;
+    }
+    let mut file = tempfile::NamedTempFile::new_in(dir).with_context(said)?;
     file.write_all(bytes)?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(PUBLIC_FILE))?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
     file.persist(path).with_context(|| path.display().to_string())?;
     Ok(())

@@ -9,13 +9,13 @@ use anyhow::Context;
 use moorline_definition::router_config::{RouterConfig, parse};
 use zeroize::Zeroizing;
 
+use super::contact::Contact;
 use super::home::Home;
 use super::keeper::{FoundKeeper, Keeper};
 use super::live::Services;
 use super::record::Record;
 use super::wanted::Wanted;
 use crate::failure::{Blame, Failure};
-use crate::management::Management;
 
 /// What was observed.
 pub(crate) struct Found {
@@ -35,13 +35,17 @@ impl Found {
         let found = keeper.look(&wanted.keeper).await?;
         let files = home_files(home)?;
         let config = files.get(&home.config()).and_then(|bytes| parse(&String::from_utf8_lossy(bytes), &|_| None).ok());
-        let services = if found.runs() { services(home).await } else { None };
-        Ok(Found { record: Record::read(home)?, files, keeper: found, config, services })
+        let record = Record::read(home)?;
+        let services = match &record {
+            Some(record) if found.runs() => services(&record.contact(home)).await,
+            _ => None,
+        };
+        Ok(Found { record, files, keeper: found, config, services })
     }
 }
 
-async fn services(home: &Home) -> Option<Services> {
-    let mut router = Management::at_socket(&home.management_socket()).await.ok()?;
+async fn services(contact: &Contact) -> Option<Services> {
+    let mut router = contact.management().await.ok()?;
     Services::of(&mut router).await.ok()
 }
 

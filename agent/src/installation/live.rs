@@ -44,7 +44,12 @@ impl Services {
     pub(crate) async fn of(router: &mut Management) -> anyhow::Result<Services> {
         let mut all = Vec::new();
         for kind in KINDS {
-            all.extend(router.query(kind).await?.into_iter().map(|attributes| (kind, attributes)));
+            // Some releases of skrouterd have no HTTP in them.
+            let rows = match kind.starts_with("http") {
+                true => router.query_if_known(kind).await?,
+                false => router.query(kind).await?,
+            };
+            all.extend(rows.into_iter().map(|attributes| (kind, attributes)));
         }
         Ok(Services(all))
     }

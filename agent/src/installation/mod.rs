@@ -4,12 +4,15 @@
 //! router, [`keeper`] is who keeps it running. There is no other way to change an installed gateway.
 
 pub(crate) mod act;
+pub(crate) mod contact;
 pub(crate) mod found;
 pub(crate) mod home;
 pub(crate) mod keeper;
 pub(crate) mod live;
 pub(crate) mod plan;
 pub(crate) mod record;
+pub(crate) mod router;
+mod skrouterd;
 pub(crate) mod step;
 pub(crate) mod turn;
 pub(crate) mod wanted;
@@ -24,18 +27,19 @@ use anyhow::Context;
 use crate::failure::{Blame, Failure};
 use crate::gateway::configuration;
 use home::Home;
+use keeper::GatewayType;
 
-/// The arguments with which this program is a gateway's router.
-fn router_arguments(home: &Home, drain: Duration) -> Result<Vec<String>, Failure> {
+/// The arguments with which this program is a gateway's router. `config`: where that finds its configuration.
+fn router_arguments(home: &Home, kind: GatewayType, config: &Path, drain: Duration) -> Result<Vec<String>, Failure> {
     let text = configuration::text;
     Ok(vec![
         "router".to_owned(),
         "--config".to_owned(),
-        text(&home.config())?,
+        text(config)?,
         "--status-socket".to_owned(),
-        text(&home.status_socket())?,
+        text(&home.status_socket(kind))?,
         "--management-socket".to_owned(),
-        text(&home.management_socket())?,
+        text(&home.management_socket(kind))?,
         "--drain-timeout".to_owned(),
         drain.as_secs().to_string(),
     ])

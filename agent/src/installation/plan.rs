@@ -7,7 +7,7 @@ use super::found::Found;
 use super::keeper::{FoundKeeper, WantedKeeper};
 use super::live::Difference;
 use super::step::Step;
-use super::wanted::Wanted;
+use super::wanted::{HomeFile, Wanted};
 use crate::failure::Failure;
 
 /// The steps from `found` to `wanted`, in order; none when nothing differs.
@@ -67,9 +67,15 @@ fn run(wanted: &Wanted, found: &Found) -> Vec<Step> {
         return vec![Step::Restart { name, why }];
     }
     let restart = |why: &str| vec![Step::Restart { name: name.clone(), why: why.to_owned() }];
-    let mut programs = wanted.files.iter().filter(|file| file.runs);
+    let mut programs = wanted.files.iter().filter(|file| file.runs());
     if programs.any(|program| found.files.get(&program.path) != Some(&program.bytes)) {
         return restart("its program has changed");
+    }
+    let changed = |file: &HomeFile| found.files.get(&file.path).is_some_and(|there| *there != file.bytes);
+    let certificate = |file: &HomeFile| file.path.starts_with(wanted.home.certificates());
+    let password = |file: &HomeFile| file.path == wanted.home.proxy_password();
+    if wanted.reads_once() && wanted.files.iter().any(|file| (certificate(file) || password(file)) && changed(file)) {
+        return restart("its certificates have changed");
     }
     let (Some(config), Some(services)) = (&found.config, &found.services) else {
         return restart("the router does not answer");

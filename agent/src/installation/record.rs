@@ -7,8 +7,10 @@ use anyhow::anyhow;
 use moorline_bundle::{FileError, files};
 use serde::{Deserialize, Serialize};
 
+use super::contact::Contact;
 use super::home::Home;
 use super::keeper::GatewayType;
+use super::router::Router;
 use crate::failure::{Blame, Failure};
 
 const FORMAT: u32 = 1;
@@ -40,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) router_id_suffix: Option<String>,
     /// The proxy of the link: http://USER@HOST:PORT. Its password is in the gateway's home.
     pub(crate) proxy: Option<String>,
+    #[serde(default)]
+    pub(crate) router: Router,
 }
 
 impl Record {
@@ -73,6 +77,11 @@ impl Record {
             )));
         }
         Ok(Some(record))
+    }
+
+    /// How the router that it tells of is asked.
+    pub(crate) fn contact(&self, home: &Home) -> Contact {
+        Contact { home: home.clone(), kind: self.kind, router: self.options.router.clone() }
     }
 
     pub(crate) fn write(&self, home: &Home) -> Result<(), Failure> {

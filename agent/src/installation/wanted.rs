@@ -1,5 +1,6 @@
 //! What a definition wants on this host.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,8 +10,11 @@ use moorline_definition::Definition;
 use moorline_definition::router_config::{CERTIFICATES_FOLDER, RouterConfig, UPLINK_NAME, UPLINK_PROFILE, parse};
 use zeroize::Zeroizing;
 
+use super::contact::Contact;
 use super::home::Home;
-use super::keeper::{Gateway, Keeper, WantedKeeper};
+use super::keeper::unit::is_system;
+use super::keeper::{Gateway, GatewayType, Keeper, WantedKeeper};
+use super::router::Router;
 use crate::definition_file::DefinitionFile;
 use crate::failure::{Blame, Failure};
 use crate::gateway::configuration::{self, Identity};
@@ -32,14 +36,35 @@ pub(crate) struct Wanted {
     pub(crate) files: Vec<HomeFile>,
     pub(crate) config: RouterConfig,
     pub(crate) keeper: WantedKeeper,
+    pub(crate) router: Router,
 }
 
-/// A file of the home: 0600, a program 0700.
-#[derive(Clone, Debug, PartialEq)]
+/// A file that is the gateway's alone.
+#[derive(Clone, PartialEq)]
 pub(crate) struct HomeFile {
     pub(crate) path: PathBuf,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    pub(crate) runs: bool,
+    /// Its permissions: most are for nobody else.
+    pub(crate) mode: u32,
+}
+
+impl HomeFile {
+    fn secret(path: PathBuf, bytes: Zeroizing<Vec<u8>>) -> HomeFile {
+        HomeFile { path, bytes, mode: files::SECRET_FILE }
+    }
+
+    /// Whether it is a program.
+    pub(crate) fn runs(&self) -> bool {
+        self.mode & 0o100 != 0
+    }
+}
+
+/// Without its content, which may be a key.
+impl fmt::Debug for HomeFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HomeFile { path, mode, .. } = self;
+        f.debug_struct("HomeFile").field("path", path).field("mode", mode).finish_non_exhaustive()
+    }
 }
 
 /// Certificates of services: `<profile>/<file>`, and what is in it.
@@ -108,9 +133,9 @@ impl Parts {
 
 impl Wanted {
     /// `drain`: how long connections may take to finish when the gateway stops.
-    pub(crate) fn of(parts: Parts, keeper: &Keeper, drain: Duration) -> Result<Wanted, Failure> {
-        let Parts { gateway, home, site_id, definition, config, credentials, .. } = parts;
-        let socket = home.management_socket();
+    pub(crate) fn of(parts: Parts, keeper: &Keeper, router: Router, drain: Duration) -> Result<Wanted, Failure> {
+        let Parts { gateway, home, site_id, definition, mut config, credentials, .. } = parts;
+        let socket = home.management_socket(keeper.kind());
         if socket.as_os_str().len() > LONGEST_SOCKET {
             return Err(Failure::Input(anyhow!(
                 "{} is longer than the {LONGEST_SOCKET} bytes that a socket's path may have: give the gateway a shorter name, \
@@ -120,32 +145,83 @@ impl Wanted {
         }
 
         let mut wanted: Vec<HomeFile> = Vec::new();
-        let mut add = |path: PathBuf, bytes: Zeroizing<Vec<u8>>| wanted.push(HomeFile { path, bytes, runs: false });
+        let mut add = |path: PathBuf, bytes: Zeroizing<Vec<u8>>| wanted.push(HomeFile::secret(path, bytes));
         let plain = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
         add(home.site_id(), plain(&format!("{site_id}\n")));
         if let Some(definition) = definition {
             add(home.definition(), Zeroizing::new(definition));
         }
+        // What the router reads, and where it finds that.
+        let mut read = vec![home.config()];
         for (name, pem) in
             [("ca.crt", credentials.ca_pem()), ("tls.crt", credentials.cert_pem()), ("tls.key", credentials.key_pem())]
         {
+            read.push(home.uplink().join(name));
             add(home.uplink().join(name), plain(pem));
         }
         for (path, bytes) in parts.service_certificates {
+            read.push(home.certificates().join(&path));
             add(home.certificates().join(path), bytes);
         }
         if let Some(password) = parts.proxy_password {
+            read.push(home.proxy_password());
             add(home.proxy_password(), password);
         }
+        relocate(&mut config, |path| keeper.seen(&home, path));
         add(home.config(), plain(&config.to_json()));
-        let program = parts.program.as_deref();
-        let kept = keeper.wanted(&Gateway { name: &gateway, home: &home, site_id: &site_id, program, drain })?;
+        let name = gateway.as_str();
+        let program = parts.program.as_deref().filter(|_| router == Router::Embedded);
+        let low_ports = has_low_port(&config);
+        let kept = keeper.wanted(&Gateway {
+            name,
+            home: &home,
+            site_id: &site_id,
+            router: &router,
+            program,
+            read: &read,
+            low_ports,
+            drain,
+        })?;
         // A container has the program in its image.
-        if let (WantedKeeper::Unit(_), Some(bytes)) = (&kept, parts.program) {
-            wanted.push(HomeFile { path: home.program(), bytes: Zeroizing::new(bytes), runs: true });
+        if let (WantedKeeper::Unit(_), Some(bytes)) = (&kept, program) {
+            let mode = if is_system() { 0o755 } else { files::PRIVATE_DIR };
+            wanted.push(HomeFile { path: home.program(), bytes: Zeroizing::new(bytes.to_vec()), mode });
         }
-        Ok(Wanted { gateway, files: wanted, config, keeper: kept, home })
+        Ok(Wanted { gateway, files: wanted, config, keeper: kept, home, router })
     }
+
+    /// How its router is asked.
+    pub(crate) fn contact(&self) -> Contact {
+        Contact { home: self.home.clone(), kind: self.keeper.kind(), router: self.router.clone() }
+    }
+
+    /// Whether what its router has read stays as it is until the router is started again.
+    pub(crate) fn reads_once(&self) -> bool {
+        self.router != Router::Embedded || (self.keeper.kind() == GatewayType::Service && is_system())
+    }
+}
+
+/// Has a configuration name its files where the router sees them.
+fn relocate(config: &mut RouterConfig, seen: impl Fn(&Path) -> PathBuf) {
+    let seen = |path: &str| seen(Path::new(path)).to_string_lossy().into_owned();
+    for profile in &mut config.ssl_profiles {
+        for path in [&mut profile.ca_cert_file, &mut profile.cert_file, &mut profile.private_key_file] {
+            *path = path.as_deref().map(seen);
+        }
+    }
+    for profile in &mut config.proxy_profiles {
+        if let Some(file) = profile.password.as_ref().and_then(|password| password.strip_prefix("file:")) {
+            profile.password = Some(format!("file:{}", seen(file)));
+        }
+    }
+}
+
+/// Whether the router listens where not everybody may.
+fn has_low_port(config: &RouterConfig) -> bool {
+    let tcp = config.tcp_listeners.iter().map(|bridge| &bridge.port);
+    let http = config.http_listeners.iter().map(|bridge| &bridge.port);
+    let low = |port: u16| (1..1024).contains(&port);
+    tcp.chain(http).any(|port| port.parse().is_ok_and(low)) || config.listeners.iter().any(|amqp| low(amqp.port))
 }
 
 /// Copies of the services' certificates that a configuration names, from folders of their own in `from`.

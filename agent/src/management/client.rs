@@ -14,6 +14,8 @@ const NODE: &str = "$management";
 const CREDIT: u32 = 10;
 /// No answer of a router is longer.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// Room for a read.
+const READ: usize = 16 * 1024;
 const SETTLED_OR_NOT: u8 = 2;
 /// Longer than any command takes.
 const IDLE: Duration = Duration::from_secs(600);
@@ -44,7 +46,8 @@ enum Seen {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    pub(super) async fn open(stream: S) -> anyhow::Result<Client<S>> {
+    /// `sasl`: who we are to the router.
+    pub(super) async fn open(stream: S, sasl: Sasl) -> anyhow::Result<Client<S>> {
         let config = Config {
             container_id: format!("moorline-{}", std::process::id()),
             hostname: None,
@@ -57,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             max_unsettled: 100,
             capabilities: Vec::new(),
             properties: Vec::new(),
-            sasl: Sasl::None,
+            sasl,
         };
         let mut amqp = Connection::client(config, Instant::now());
         let session = amqp.begin();
@@ -92,11 +95,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Asks, and waits for the answer, which bears the request's number.
     pub(super) async fn ask(&mut self, properties: &[(&str, &str)], body: &Value) -> anyhow::Result<Answer> {
         self.asked += 1;
+        // skrouterd answers a number with one of another type.
+        let number = Value::from(self.asked.to_string().as_str());
         let mut message = Vec::new();
         let head = Properties {
             to: Some(NODE.to_owned()),
             reply_to: Some(self.reply_to.clone()),
-            correlation_id: Some(Value::Ulong(self.asked)),
+            correlation_id: Some(number.clone()),
             ..Properties::default()
         };
         head.encode(&mut message);
@@ -113,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         loop {
             if let Seen::Message(message) = self.next().await? {
                 let answer = Answer::read(&message).context("an answer cannot be read")?;
-                if answer.correlation_id == Some(Value::Ulong(self.asked)) {
+                if answer.correlation_id.as_ref() == Some(&number) {
                     return Ok(answer);
                 }
             }
@@ -157,10 +162,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             self.unused = rest.to_vec();
             let waiting = self.amqp.output().to_vec();
             self.stream.write_all(&waiting).await?;
+            // TLS may have taken it and kept it.
+            self.stream.flush().await?;
             self.amqp.consume_output(now, waiting.len());
             if let Some(seen) = seen {
                 return Ok(seen);
             }
+            self.unused.reserve(READ);
             if self.stream.read_buf(&mut self.unused).await? == 0 {
                 bail!("the router closed the connection");
             }

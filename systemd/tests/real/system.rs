@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use moorline_systemd::logind::{Linger, LogindFault, User, disable_linger, enable_linger, linger};
-use moorline_systemd::unit::{Account, Credential, Readiness, SYSTEM_UNIT_DIRECTORY, Sandbox};
+use moorline_systemd::unit::{Account, Credential, Readiness, SYSTEM_UNIT_DIRECTORY, Sandbox, runtime_directory};
 use moorline_systemd::{Manager, ManagerFault, Scope, ServiceUnit, UnitName};
 
 use crate::host::{LONG, service};
@@ -14,14 +14,18 @@ use crate::sandbox::{FILTERED, HIDDEN, has};
 
 /// Runs a service of `account`, and returns what it reports.
 async fn reported(manager: &Manager, account: Account) -> String {
-    let state = Path::new("/var/lib/moorline/reporting");
+    let name = UnitName::service("reporting").unwrap();
+    let out = match account {
+        Account::Dynamic { .. } => runtime_directory(&name),
+        _ => PathBuf::from("/var/lib/moorline/reporting"),
+    };
     let unit = ServiceUnit {
         generator: "a test".into(),
         description: "A test".into(),
         program: service(&std::env::current_exe().unwrap()),
         readiness: Readiness::Notify { watchdog: None },
         account,
-        environment: vec![("ORDER".into(), "report".into()), ("OUT".into(), state.to_str().unwrap().into())],
+        environment: vec![("ORDER".into(), "report".into()), ("OUT".into(), out.to_str().unwrap().into())],
         drain: LONG,
         give_up_on: vec![],
         credentials: vec![Credential { name: "tls.key".into(), path: "/etc/moorline-key".into() }],
@@ -29,15 +33,15 @@ async fn reported(manager: &Manager, account: Account) -> String {
         writable: vec![],
         sandbox: Sandbox::Full { executable_memory: false },
     };
-    let name = UnitName::service("reporting").unwrap();
     let release = manager.version().await.unwrap().release;
     let file = Path::new(SYSTEM_UNIT_DIRECTORY).join(name.as_ref());
     fs::write(file, unit.text(&name, Some(release)).unwrap()).unwrap();
     manager.reload().await.unwrap();
     manager.start(&name, LONG).await.unwrap();
-    let said = fs::read_to_string(state.join("report")).unwrap();
-    assert_eq!(fs::metadata(state).unwrap().permissions().mode() & 0o777, 0o700);
+    let said = fs::read_to_string(out.join("report")).unwrap();
+    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o700);
     manager.stop(&name, LONG).await.unwrap();
+    assert_eq!(out.exists(), !out.starts_with("/run"), "the directory for sockets goes with the service");
     said
 }
 

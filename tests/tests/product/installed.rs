@@ -1,12 +1,18 @@
-//! Gateways that stay: `moorline gateway plan`, `apply`, `status` and `remove` on a user's real systemd.
+//! Gateways that stay: `moorline gateway plan`, `apply`, `status` and `remove` on a real systemd.
 //!
-//! Each test runs the test of the same name in `on_host` as a user of `tests/hosts/user-systemd`; where this machine
-//! cannot do that, it says SKIPPED.
+//! Each test runs the test of the same name in `on_host` as a user of `tests/hosts/user-systemd`, or as root of
+//! `tests/hosts/system-systemd`; where this machine cannot do that, it says SKIPPED.
 
 use moorline_tests::host::run_there;
 
 fn as_a_user_with_systemd(test: &str) {
-    run_there("user-systemd", &[], &[], &format!("installed::on_host::{test}"));
+    let router = std::env::var("SKROUTERD").ok();
+    let environment: Vec<(&str, &str)> = router.iter().map(|path| ("SKROUTERD", path.as_str())).collect();
+    run_there("user-systemd", &[], &environment, &format!("installed::on_host::{test}"));
+}
+
+fn as_root_with_systemd(test: &str) {
+    run_there("system-systemd", &[], &[], &format!("installed::on_host::{test}"));
 }
 
 #[test]
@@ -39,11 +45,30 @@ fn a_unit_that_is_not_ours_is_left_alone() {
     as_a_user_with_systemd("a_unit_that_is_not_ours_is_left_alone");
 }
 
+#[test]
+fn the_networks_own_router_runs_as_a_service() {
+    if std::env::var_os("SKROUTERD").is_none() {
+        println!("SKIPPED: SKROUTERD names no router");
+        return;
+    }
+    as_a_user_with_systemd("the_networks_own_router_runs_as_a_service");
+}
+
+#[test]
+fn a_router_that_is_not_there_changes_nothing() {
+    as_a_user_with_systemd("a_router_that_is_not_there_changes_nothing");
+}
+
+#[test]
+fn roots_gateway_is_a_system_service_in_a_sandbox() {
+    as_root_with_systemd("roots_gateway_is_a_system_service_in_a_sandbox");
+}
+
 mod on_host {
     use std::collections::BTreeMap;
     use std::fs;
-    use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpStream;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{Shutdown, TcpStream};
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
     use std::process::{Command, Output, Stdio};
@@ -61,6 +86,7 @@ mod on_host {
     /// A user's host, with a hub beside it.
     struct Host {
         home: PathBuf,
+        root: bool,
         hub: Hub,
         echo: Server<u64>,
         entry: u16,
@@ -70,7 +96,18 @@ mod on_host {
         fn new() -> Host {
             let home = PathBuf::from(std::env::var_os("HOME").unwrap());
             assert_eq!(home, Path::new("/home/tester"), "this test is for tests/hosts/user-systemd alone");
-            let host = Host { home, hub: Hub::start(), echo: echo_server(free_port()), entry: free_port() };
+            Host::at(home, false)
+        }
+
+        /// The machine's, for root.
+        fn of_root() -> Host {
+            let home = PathBuf::from("/root/gateway");
+            fs::create_dir(&home).unwrap();
+            Host::at(home, true)
+        }
+
+        fn at(home: PathBuf, root: bool) -> Host {
+            let host = Host { home, root, hub: Hub::start(), echo: echo_server(free_port()), entry: free_port() };
             host.hub.token(&host.home.join("token.yaml"));
             host
         }
@@ -106,7 +143,8 @@ mod on_host {
         }
 
         fn systemctl(&self, arguments: &[&str]) -> String {
-            stdout(&finish(Command::new("systemctl").arg("--user").args(arguments)))
+            let whose = if self.root { "--system" } else { "--user" };
+            stdout(&finish(Command::new("systemctl").arg(whose).args(arguments)))
         }
 
         fn pid(&self) -> String {
@@ -367,4 +405,203 @@ mod on_host {
         assert!(host.good(&["remove", "gate"]).contains("is not installed"));
         assert!(unit.exists());
     }
+
+    /// What it says of itself, by its name.
+    fn said_by<'s>(status: &'s str, name: &str) -> &'s str {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {name} in\n{status}")).trim()
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn the_networks_own_router_runs_as_a_service() {
+        let host = Host::new();
+        let before = host.tree();
+        let router = format!("skrouterd={}", std::env::var("SKROUTERD").unwrap());
+        host.write(&host.definition());
+        let said = host.good(&["apply", "gate.yaml", "--token", "token.yaml", "--router", &router, "--wait", "60"]);
+        assert!(said.contains("runs and is linked to"), "{said}");
+        let mut client = host.client();
+        let pid = host.pid();
+        let runs = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+        assert_eq!(runs.trim(), "skrouterd");
+        let status = host.good(&["status", "gate"]);
+        assert!(status.contains("linked to") && status.contains("1 open of 1 connection"), "{status}");
+
+        // Nothing to do, then a service more while a connection is open.
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new());
+        host.write(&host.definition().binding("other:7", host.echo.port()).forward("other:7", free_port()));
+        let said = host.good(&["apply", "gate.yaml", "--wait", "60"]);
+        assert!(said.contains("add      tcpConnector") && !said.contains("restart"), "{said}");
+        assert_eq!(host.pid(), pid, "the router was started again");
+        assert!(echoes(&mut client, b"still here"), "the change cut a connection");
+        host.write(&host.definition());
+        assert!(host.good(&["apply", "gate.yaml"]).contains("take     tcpConnector"));
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new());
+        assert!(echoes(&mut client, b"still here"), "the change cut a connection");
+
+        // The port for management is for nobody without a certificate.
+        let record = fs::read_to_string(host.home.join(STATE).join("record.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        let port = record["options"]["router"]["skrouterd"]["management_port"].as_u64().unwrap();
+        let amqp = [b"AMQP\x00\x01\x00\x00".as_slice(), OPEN, BEGIN].concat();
+        let anonymous = [b"AMQP\x03\x01\x00\x00".as_slice(), ANONYMOUS, &amqp].concat();
+        for words in [amqp, anonymous] {
+            let mut stranger = TcpStream::connect(("127.0.0.1", u16::try_from(port).unwrap())).unwrap();
+            stranger.write_all(&words).unwrap();
+            stranger.shutdown(Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            let _ = stranger.read_to_end(&mut answer);
+            assert!(answer.windows(3).all(|bytes| bytes != b"\x00\x53\x11"), "it begins a session: {answer:?}");
+        }
+
+        // Ended from outside, it is started again; then it makes way for the embedded router, and comes back.
+        finish(Command::new("kill").args(["-KILL", &pid]));
+        drop(client);
+        drop(host.client());
+        let said = host.good(&["apply", "gate.yaml", "--router", "embedded", "--wait", "60"]);
+        assert!(said.contains("restart") && said.contains("linked"), "{said}");
+        drop(host.client());
+        let said = host.good(&["apply", "gate.yaml", "--router", &router, "--wait", "60"]);
+        assert!(said.contains("restart") && said.contains("linked"), "{said}");
+        drop(host.client());
+
+        // New keys are read at a start, and nothing stays of a router that ran.
+        host.hub.token(&host.home.join("token2.yaml"));
+        let said = host.good(&["apply", "gate.yaml", "--token", "token2.yaml", "--wait", "60"]);
+        assert!(said.contains("(its certificates have changed)"), "{said}");
+        drop(host.client());
+        fs::remove_file(host.home.join("token2.yaml")).unwrap();
+
+        host.good(&["remove", "gate"]);
+        assert_eq!(host.tree(), before, "something stays behind");
+        assert!(host.systemctl(&["list-units", "--all"]).lines().all(|line| !line.contains("gate.service")));
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/user-systemd"]
+    fn a_router_that_is_not_there_changes_nothing() {
+        let host = Host::new();
+        host.write(&host.definition());
+        let before = host.tree();
+        for router in ["skrouterd", "skrouterd=/nowhere/skrouterd"] {
+            let arguments = ["apply", "gate.yaml", "--token", "token.yaml", "--router", router];
+            let output = finish(host.command(&arguments).env("PATH", "/nowhere"));
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains("skrouterd could not be found. Please 'install skrouterd'"), "{said}");
+        }
+        assert_eq!(host.tree(), before);
+    }
+
+    #[test]
+    #[ignore = "for tests/hosts/system-systemd"]
+    fn roots_gateway_is_a_system_service_in_a_sandbox() {
+        let host = Host::of_root();
+        host.write(&host.definition());
+        let plan = host.good(&["plan", "gate.yaml", "--token", "token.yaml"]);
+        assert!(plan.contains("/etc/systemd/system/gate.service") && !plan.contains("linger"), "{plan}");
+        let said = host.apply();
+        assert!(said.contains("runs and is linked to"), "{said}");
+        let mut client = host.client();
+        let pid = host.pid();
+
+        // What is in force, as the kernel tells of the process.
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let user = said_by(&status, "Uid").split_whitespace().next().unwrap().to_owned();
+        assert_ne!(user, "0", "{status}");
+        for (name, value) in
+            [("NoNewPrivs", "1"), ("Seccomp", "2"), ("CapBnd", NONE), ("CapEff", NONE), ("CapPrm", NONE)]
+        {
+            assert_eq!(said_by(&status, name), value, "{name} in\n{status}");
+        }
+        // What its account may do where it is.
+        let inside = |words: &[&str]| {
+            let mut command = Command::new("nsenter");
+            command.args([
+                "--mount",
+                "--target",
+                &pid,
+                "setpriv",
+                "--clear-groups",
+                "--regid",
+                &user,
+                "--reuid",
+                &user,
+            ]);
+            finish(command.args(words)).status.success()
+        };
+        assert!(inside(&["cat", "/etc/passwd"]));
+        for denied in [
+            ["touch", "/etc/moorline-test"],
+            ["touch", "/var/lib/moorline-test"],
+            ["ls", "/var/lib/moorline/gateways/gate"],
+            ["ls", "/home/tester"],
+            ["ls", "/root/gateway"],
+        ] {
+            assert!(!inside(&denied), "{denied:?}");
+        }
+        // Its keys and sockets are for it and root, and files for root alone.
+        let key = "skupper-router-certs.conn1-profile.tls.key";
+        for path in [
+            format!("/run/credentials/gate.service/{key}"),
+            "/run/moorline-gate/management".to_owned(),
+            "/var/lib/moorline/gateways/gate/skupper-router-certs/conn1-profile/tls.key".to_owned(),
+        ] {
+            let mut other = Command::new("setpriv");
+            other.args(["--clear-groups", "--regid", "1777", "--reuid", "1777", "stat", &path]);
+            assert!(fs::symlink_metadata(&path).is_ok() && !finish(&mut other).status.success(), "{path}");
+        }
+
+        // Services come and go as for anybody.
+        assert_eq!(steps(&host.good(&["plan", "gate.yaml"])), Vec::<&str>::new());
+        host.write(&host.definition().binding("other:7", host.echo.port()));
+        let said = host.apply();
+        assert!(said.contains("add      tcpConnector") && !said.contains("restart"), "{said}");
+        assert_eq!(host.pid(), pid, "the router was started again");
+        assert!(echoes(&mut client, b"still here"), "the change cut a connection");
+        let told = host.good(&["status"]);
+        assert!(told.contains("linked to") && !told.contains("log out"), "{told}");
+
+        drop(client);
+
+        // A port below 1024 is asked for: that power, and no other.
+        host.write(&host.definition().forward("echo:7", 83));
+        let said = host.apply();
+        assert!(said.contains("restart  gate.service (its unit has changed)"), "{said}");
+        let status = fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+        assert_eq!((said_by(&status, "CapBnd"), said_by(&status, "CapEff")), (LOW_PORTS, LOW_PORTS), "{status}");
+        let mut low = connect_when_open(83);
+        assert!(echoes(&mut low, b"hello"));
+        drop(low);
+
+        // New keys are read at a start; a router that is ended is started again.
+        host.hub.token(&host.home.join("token2.yaml"));
+        let said = host.good(&["apply", "gate.yaml", "--token", "token2.yaml", "--wait", "60"]);
+        assert!(said.contains("(its certificates have changed)"), "{said}");
+        finish(Command::new("kill").args(["-KILL", &host.pid()]));
+        drop(host.client());
+
+        assert!(host.good(&["remove", "gate"]).contains("is removed"));
+        for path in [
+            "/var/lib/moorline",
+            "/etc/systemd/system/gate.service",
+            "/etc/systemd/system/multi-user.target.wants/gate.service",
+            "/run/moorline-gate",
+            "/run/credentials/gate.service",
+            "/usr/local/lib/moorline",
+        ] {
+            assert!(fs::symlink_metadata(path).is_err(), "{path} stays behind");
+        }
+        assert!(host.systemctl(&["list-units", "--all"]).lines().all(|line| !line.contains("gate.service")));
+    }
+
+    // AMQP frames, as a client sends them that is nobody.
+    const OPEN: &[u8] = b"\x00\x00\x00\x11\x02\x00\x00\x00\x00\x53\x10\xc0\x04\x01\xa1\x01x";
+    const BEGIN: &[u8] = b"\x00\x00\x00\x14\x02\x00\x00\x00\x00\x53\x11\xc0\x07\x04\x40\x43\x52\x64\x52\x64";
+    const ANONYMOUS: &[u8] = b"\x00\x00\x00\x19\x02\x01\x00\x00\x00\x53\x41\xc0\x0c\x01\xa3\x09ANONYMOUS";
+
+    const NONE: &str = "0000000000000000";
+    /// CAP_NET_BIND_SERVICE.
+    const LOW_PORTS: &str = "0000000000000400";
 }

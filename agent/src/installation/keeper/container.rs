@@ -20,6 +20,7 @@ use crate::failure::{Blame, Failure};
 use crate::gateway::configuration;
 use crate::installation::home::Home;
 use crate::installation::record::Record;
+use crate::installation::router::Router;
 use crate::installation::step::Step;
 use crate::installation::{live, router_arguments};
 
@@ -38,7 +39,7 @@ const LOG_LINES: u32 = 20;
 /// A container engine that answers.
 pub(crate) struct ContainerKeeper {
     engine: Engine,
-    kind: GatewayType,
+    pub(super) kind: GatewayType,
 }
 
 #[derive(Clone)]
@@ -66,13 +67,18 @@ impl ContainerKeeper {
     }
 
     pub(super) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedContainer, Failure> {
+        if *gateway.router != Router::Embedded {
+            return Err(Failure::Input(anyhow!(
+                "in a container a gateway has the embedded router: leave --router out"
+            )));
+        }
         let home = gateway.home;
         let program = match gateway.program {
             Some(bytes) => bytes.to_vec(),
             None => fs::read("/proc/self/exe").context("this program cannot be read").or_runtime()?,
         };
-        let health = ["health", &configuration::text(&home.status_socket())?].map(str::to_owned);
-        let command = router_arguments(home, gateway.drain)?;
+        let health = ["health", &configuration::text(&home.status_socket(self.kind))?].map(str::to_owned);
+        let command = router_arguments(home, self.kind, &home.config(), gateway.drain)?;
         let mut container = Container {
             name: gateway.name.parse::<ContainerName>().or_input()?,
             image: router_image_name(&program),
@@ -84,7 +90,7 @@ impl ContainerKeeper {
                 (label::GATEWAY.to_owned(), gateway.name.to_owned()),
             ]),
             // The same paths inside and outside: the router's configuration names them.
-            mounts: vec![mount(home.path(), false), mount(&home.sockets(), true)],
+            mounts: vec![mount(home.path(), false), mount(&home.sockets(self.kind), true)],
             owner: Owner { uid: Uid::effective().as_raw(), gid: Gid::effective().as_raw() },
             health: Some(HealthCheck {
                 command: [&[PROGRAM.to_owned()], health.as_slice()].concat(),
@@ -194,7 +200,7 @@ impl ContainerKeeper {
     async fn serves(&self, wanted: &WantedContainer) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            let Err(silent) = live::status(&wanted.home.status_socket()).await else { return Ok(()) };
+            let Err(silent) = live::status(&wanted.home.status_socket(self.kind)).await else { return Ok(()) };
             let found = self.engine.observe(&wanted.container.name).await?;
             let ended = found
                 .is_none_or(|found| matches!(found.state, Lifecycle::Exited | Lifecycle::Dead) || found.restarts > 0);

@@ -1,9 +1,9 @@
-//! Who keeps a gateway's router running: the user's systemd, or a container engine.
+//! Who keeps a gateway's router running: systemd, or a container engine.
 
 pub(crate) mod container;
 pub(crate) mod unit;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::home::Home;
 use super::record::Record;
+use super::router::Router;
 use super::step::Step;
 use crate::failure::Failure;
 use container::{ContainerKeeper, FoundContainer, WantedContainer};
@@ -21,7 +22,7 @@ use unit::{FoundUnit, UnitKeeper, WantedUnit};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GatewayType {
-    /// A service of the user's systemd
+    /// A service of the user's systemd; root's, of the machine's
     #[default]
     Service,
     /// A podman container
@@ -54,8 +55,13 @@ pub(crate) struct Gateway<'a> {
     pub(crate) name: &'a str,
     pub(crate) home: &'a Home,
     pub(crate) site_id: &'a str,
-    /// A program of its own, in its home.
+    pub(crate) router: &'a Router,
+    /// A program of its own.
     pub(crate) program: Option<&'a [u8]>,
+    /// Files that the router reads.
+    pub(crate) read: &'a [PathBuf],
+    /// Whether it listens on ports below 1024.
+    pub(crate) low_ports: bool,
     /// How long connections may take to finish when it stops.
     pub(crate) drain: Duration,
 }
@@ -81,6 +87,21 @@ impl GatewayType {
 }
 
 impl Keeper {
+    pub(crate) fn kind(&self) -> GatewayType {
+        match self {
+            Keeper::Unit(_) => GatewayType::Service,
+            Keeper::Container(keeper) => keeper.kind,
+        }
+    }
+
+    /// Where the router sees a file of the gateway's home.
+    pub(crate) fn seen(&self, home: &Home, path: &Path) -> PathBuf {
+        match self {
+            Keeper::Unit(_) => unit::seen(home, path),
+            Keeper::Container(_) => path.to_owned(),
+        }
+    }
+
     pub(crate) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedKeeper, Failure> {
         Ok(match self {
             Keeper::Unit(keeper) => WantedKeeper::Unit(keeper.wanted(gateway)?),
@@ -154,7 +175,7 @@ impl WantedKeeper {
     /// Files that it makes outside of the gateway's home.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         match self {
-            WantedKeeper::Unit(wanted) => vec![wanted.file.clone()],
+            WantedKeeper::Unit(wanted) => wanted.files.clone(),
             WantedKeeper::Container(_) => Vec::new(),
         }
     }

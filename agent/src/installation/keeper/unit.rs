@@ -1,44 +1,58 @@
-//! A gateway as a service of the user's systemd.
+//! A gateway as a service of systemd: the user's, or for root the machine's.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use moorline_systemd::logind::{self, Linger, User};
-use moorline_systemd::unit::{Account, Program, Readiness, Sandbox, ServiceUnit, UnitName, user_unit_directory};
+use moorline_systemd::unit::{
+    Account, Credential, Program, Readiness, SYSTEM_UNIT_DIRECTORY, Sandbox, ServiceUnit, UnitName,
+    credentials_directory, user_unit_directory,
+};
 use moorline_systemd::{Manager, Scope, UnitState};
+use nix::unistd::Uid;
+use tokio::time::{Instant, sleep};
 
-use super::Gateway;
+use super::{Gateway, GatewayType};
 use crate::failure::{Blame, Failure};
 use crate::gateway::configuration;
+use crate::installation::contact::Contact;
+use crate::installation::home::Home;
 use crate::installation::record::Record;
+use crate::installation::router::Router;
 use crate::installation::step::Step;
 use crate::installation::{gone, read_text, router_arguments};
 use crate::{directories, output};
 
-/// For systemd to try a sandbox.
-const SANDBOX_LIMIT: Duration = Duration::from_secs(5);
+/// For systemd to try a sandbox, and how often it may.
+const SANDBOX_LIMIT: Duration = Duration::from_secs(10);
+const SANDBOX_ATTEMPTS: usize = 3;
+const LOOK: Duration = Duration::from_millis(100);
 /// For systemd to start a router and hear that it serves, or to stop one, besides the time that it drains.
 const JOB_LIMIT: Duration = Duration::from_secs(60);
 /// A router that says nothing for so long is started again.
 const WATCHDOG: Duration = Duration::from_secs(30);
 
-/// The user's systemd.
+/// The systemd of the calling user.
 pub(crate) struct UnitKeeper {
     systemd: Manager,
     release: u32,
-    /// Whether it can give the router namespaces of its own.
-    sandboxing: bool,
+    /// Whether it can give the router namespaces of its own. Not known: it was not tried.
+    sandboxing: OnceCell<bool>,
 }
 
 #[derive(Clone)]
 pub(crate) struct WantedUnit {
     pub(crate) name: UnitName,
     pub(crate) file: PathBuf,
+    /// That, and what else is outside of the gateway's home.
+    pub(crate) files: Vec<PathBuf>,
     text: String,
     /// For systemd's jobs.
     limit: Duration,
+    contact: Contact,
 }
 
 pub(crate) struct FoundUnit {
@@ -47,49 +61,117 @@ pub(crate) struct FoundUnit {
     linger: Linger,
 }
 
+/// Root's gateways are services of the machine's systemd, each under an account of its own; all others' are services of
+/// their user's.
+pub(crate) fn is_system() -> bool {
+    Uid::effective().is_root()
+}
+
+fn scope() -> Scope {
+    if is_system() { Scope::System } else { Scope::User }
+}
+
+/// Where the router sees a file of the gateway's home. systemd hands a system unit copies of root's files.
+pub(super) fn seen(home: &Home, path: &Path) -> PathBuf {
+    if !is_system() {
+        return path.to_owned();
+    }
+    credentials_directory(home.unit()).join(credential(home, path))
+}
+
+/// A credential's name: the path in the home, with other separators.
+fn credential(home: &Home, path: &Path) -> String {
+    path.strip_prefix(home.path()).unwrap_or(path).to_string_lossy().replace('/', ".")
+}
+
+fn unit_file(unit: &UnitName) -> Result<PathBuf, Failure> {
+    let directory = match scope() {
+        Scope::System => PathBuf::from(SYSTEM_UNIT_DIRECTORY),
+        Scope::User => user_unit_directory(&directories::config()?),
+    };
+    Ok(directory.join(unit.to_string()))
+}
+
 impl UnitKeeper {
     pub(crate) async fn connect() -> Result<UnitKeeper, Failure> {
-        let systemd = Manager::connect(Scope::User).await.or_runtime()?;
+        let systemd = Manager::connect(scope()).await.or_runtime()?;
         let release = systemd.version().await.or_runtime()?.release;
-        let sandboxing = systemd.sandboxing(SANDBOX_LIMIT).await.or_runtime()?;
-        Ok(UnitKeeper { systemd, release, sandboxing })
+        Ok(UnitKeeper { systemd, release, sandboxing: OnceCell::new() })
+    }
+
+    /// Whether systemd can give the router namespaces of its own.
+    ///
+    /// A host that is busy may not answer in time, and then the next may: what is not known is tried again before the
+    /// stronger sandbox is taken for one that does not exist.
+    pub(crate) async fn try_sandbox(&self) -> Result<(), Failure> {
+        let mut answer = self.systemd.sandboxing(SANDBOX_LIMIT).await;
+        for _ in 1..SANDBOX_ATTEMPTS {
+            if matches!(answer, Ok(true)) {
+                break;
+            }
+            answer = self.systemd.sandboxing(SANDBOX_LIMIT).await;
+        }
+        // Set once; who asks twice gets the first answer.
+        let _ = self.sandboxing.set(answer.or_runtime()?);
+        Ok(())
     }
 
     pub(super) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedUnit, Failure> {
-        let home = gateway.home;
-        let program = match gateway.program {
-            Some(_) => home.program(),
-            None => std::env::current_exe().context("where this program is cannot be told").or_runtime()?,
+        let (home, system) = (gateway.home, is_system());
+        let kind = GatewayType::Service;
+        let config = seen(home, &home.config());
+        let itself = || std::env::current_exe().context("where this program is cannot be told").or_runtime();
+        let program = match gateway.router {
+            Router::Embedded => Program {
+                path: if gateway.program.is_some() { home.program() } else { itself()? },
+                arguments: router_arguments(home, kind, &config, gateway.drain)?,
+            },
+            Router::Skrouterd(skrouterd) => Program {
+                path: skrouterd.program.clone(),
+                arguments: vec!["-c".to_owned(), configuration::text(&config)?],
+            },
         };
+        let embedded = *gateway.router == Router::Embedded;
+        let sees = |path: &PathBuf| Credential { name: credential(home, path), path: path.clone() };
+        let name = home.unit().clone();
+        let file = unit_file(&name)?;
+        let own_program = (system && gateway.program.is_some()).then(|| home.program());
         let unit = ServiceUnit {
             generator: format!("moorline {}", env!("CARGO_PKG_VERSION")),
             description: format!("Moorline gateway {}", gateway.name),
-            readable: vec![program.clone(), home.path().to_owned()],
-            program: Program { path: program, arguments: router_arguments(home, gateway.drain)? },
-            readiness: Readiness::Notify { watchdog: Some(WATCHDOG) },
-            account: Account::Session,
+            readable: if system { Vec::new() } else { vec![program.path.clone(), home.path().to_owned()] },
+            program,
+            readiness: match embedded {
+                true => Readiness::Notify { watchdog: Some(WATCHDOG) },
+                false => Readiness::Started,
+            },
+            account: match system {
+                true => Account::Dynamic { low_ports: gateway.low_ports },
+                false => Account::Session,
+            },
             environment: vec![("SKUPPER_SITE_ID".to_owned(), configuration::site(gateway.name, gateway.site_id))],
             drain: gateway.drain,
             // A configuration that cannot be used is no better the next time.
-            give_up_on: vec![2],
-            credentials: Vec::new(),
-            writable: vec![home.sockets()],
-            sandbox: match self.sandboxing {
-                true => Sandbox::Full { executable_memory: false },
-                false => Sandbox::Filters { executable_memory: false },
+            give_up_on: if embedded { vec![2] } else { Vec::new() },
+            credentials: if system { gateway.read.iter().map(sees).collect() } else { Vec::new() },
+            writable: if system { Vec::new() } else { vec![home.sockets(kind)] },
+            // skrouterd has Python in it.
+            sandbox: match self.sandboxing.get().copied().unwrap_or_default() {
+                true => Sandbox::Full { executable_memory: !embedded },
+                false => Sandbox::Filters { executable_memory: !embedded },
             },
         };
-        let name = UnitName::service(gateway.name).or_input()?;
         let text = unit.text(&name, Some(self.release)).or_runtime()?;
-        let file = user_unit_directory(&directories::config()?).join(name.to_string());
-        Ok(WantedUnit { name, file, text, limit: gateway.drain + JOB_LIMIT })
+        let files = [Some(file.clone()), own_program].into_iter().flatten().collect();
+        let contact = Contact { home: home.clone(), kind, router: gateway.router.clone() };
+        Ok(WantedUnit { name, file, files, text, limit: gateway.drain + JOB_LIMIT, contact })
     }
 
     pub(super) async fn look(&self, wanted: &WantedUnit) -> Result<FoundUnit, Failure> {
         Ok(FoundUnit {
             text: read_text(&wanted.file)?,
             state: self.state(&wanted.name).await?,
-            linger: logind::linger(&User::current()).await.unwrap_or(Linger::Unknown),
+            linger: lingers().await,
         })
     }
 
@@ -111,11 +193,32 @@ impl UnitKeeper {
                 // What ran before may have failed too often.
                 self.systemd.reset_failed(unit).await?;
                 self.systemd.start(unit, wanted.limit).await?;
+                self.answers(wanted).await?;
             }
-            Step::Restart { .. } => self.systemd.restart(unit, wanted.limit).await?,
+            Step::Restart { .. } => {
+                self.systemd.restart(unit, wanted.limit).await?;
+                self.answers(wanted).await?;
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Waits for the answer of a router that does not tell systemd when it serves.
+    async fn answers(&self, wanted: &WantedUnit) -> anyhow::Result<()> {
+        if wanted.contact.router == Router::Embedded {
+            return Ok(());
+        }
+        let deadline = Instant::now() + JOB_LIMIT;
+        loop {
+            let Err(silent) = wanted.contact.status().await else { return Ok(()) };
+            let state = self.systemd.unit(&wanted.name).await?;
+            if !state.is_running() || state.restarts > 0 || Instant::now() >= deadline {
+                let journal = format!("journalctl {}-u {}", if is_system() { "" } else { "--user " }, wanted.name);
+                return Err(silent.context(format!("skrouterd does not serve; `{journal}` shows what it said")));
+            }
+            sleep(LOOK).await;
+        }
     }
 
     pub(super) async fn undo(&self, step: &Step, wanted: &WantedUnit) -> anyhow::Result<()> {
@@ -146,16 +249,18 @@ impl UnitKeeper {
     }
 
     pub(super) async fn remove(&self, record: &Record) -> Result<Vec<String>, Failure> {
-        let unit: UnitName = UnitName::service(&record.gateway).or_runtime()?;
-        let file = user_unit_directory(&directories::config()?).join(unit.to_string());
+        let home = Home::of(&record.gateway)?;
+        let unit = home.unit();
+        let file = unit_file(unit)?;
         let limit = Duration::from_secs(record.options.drain_timeout.into()) + JOB_LIMIT;
         let mut left = Vec::new();
         let mut note = |what: &str, error: Option<String>| left.extend(error.map(|error| format!("{what}: {error}")));
-        note("stop", self.systemd.stop(&unit, limit).await.err().map(|fault| fault.to_string()));
-        note("disable", self.systemd.disable(&unit).await.err().map(|fault| fault.to_string()));
+        note("stop", self.systemd.stop(unit, limit).await.err().map(|fault| fault.to_string()));
+        note("disable", self.systemd.disable(unit).await.err().map(|fault| fault.to_string()));
         note("remove", gone(fs::remove_file(&file), &file));
+        note("remove", gone(fs::remove_file(home.program()), &home.program()));
         note("reload", self.systemd.reload().await.err().map(|fault| fault.to_string()));
-        note("reset", self.systemd.reset_failed(&unit).await.err().map(|fault| fault.to_string()));
+        note("reset", self.systemd.reset_failed(unit).await.err().map(|fault| fault.to_string()));
         if record.linger
             && let Err(fault) = logind::disable_linger(&User::current()).await
         {
@@ -163,6 +268,14 @@ impl UnitKeeper {
         }
         Ok(left)
     }
+}
+
+/// Whether the services of this user run without a login. The machine's do.
+pub(crate) async fn lingers() -> Linger {
+    if is_system() {
+        return Linger::On;
+    }
+    logind::linger(&User::current()).await.unwrap_or(Linger::Unknown)
 }
 
 impl WantedUnit {

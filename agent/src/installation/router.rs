@@ -1,0 +1,180 @@
+//! Which router a gateway runs: this program's own, or skrouterd.
+
+use std::env;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use moorline_definition::router_config::{HttpBridge, Listener, RouterConfig, UPLINK_PROFILE};
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::failure::{Blame, Failure};
+
+const SKROUTERD: &str = "skrouterd";
+/// To say a version.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// From it on there is no HTTP in it, and proxies are.
+const WITHOUT_HTTP: u32 = 3;
+/// Ports that nobody has by chance: below those that systems give to clients.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const ATTEMPTS: usize = 200;
+const LISTENER: &str = "moorline-management";
+
+/// What a gateway runs, and what is kept of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Router {
+    #[default]
+    Embedded,
+    Skrouterd(Skrouterd),
+}
+
+/// The network's own router, installed on this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Skrouterd {
+    pub(crate) program: PathBuf,
+    /// On 127.0.0.1; it stays the same. Only who has the gateway's own certificate is let in.
+    pub(crate) management_port: u16,
+}
+
+/// What the command line says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RouterChoice {
+    Embedded,
+    /// None: the one on PATH.
+    Skrouterd(Option<PathBuf>),
+}
+
+impl RouterChoice {
+    pub(crate) fn parse(text: &str) -> Result<RouterChoice, String> {
+        match text.split_once('=') {
+            None if text == "embedded" => Ok(RouterChoice::Embedded),
+            None if text == SKROUTERD => Ok(RouterChoice::Skrouterd(None)),
+            Some((SKROUTERD, path)) if !path.is_empty() => Ok(RouterChoice::Skrouterd(Some(path.into()))),
+            _ => Err("it must be embedded, skrouterd or skrouterd=PATH".to_owned()),
+        }
+    }
+
+    /// `before`: what the gateway runs now. What is not chosen stays.
+    pub(crate) fn router(choice: Option<&Self>, before: Option<&Router>) -> Result<Router, Failure> {
+        let program = match choice {
+            None => return Ok(before.cloned().unwrap_or_default()),
+            Some(RouterChoice::Embedded) => return Ok(Router::Embedded),
+            Some(RouterChoice::Skrouterd(Some(path))) => std::path::absolute(path)
+                .with_context(|| path.display().to_string())
+                .or_input()
+                .and_then(|path| if is_program(&path) { Ok(path) } else { Err(missing(&path.display())) })?,
+            Some(RouterChoice::Skrouterd(None)) => on_path().ok_or_else(|| missing(&SKROUTERD))?,
+        };
+        let management_port = match before {
+            Some(Router::Skrouterd(before)) => before.management_port,
+            _ => free_port()?,
+        };
+        Ok(Router::Skrouterd(Skrouterd { program, management_port }))
+    }
+}
+
+impl Router {
+    /// Makes a configuration one that this router serves, with a way to ask it.
+    ///
+    /// # Errors
+    /// What it cannot serve.
+    pub(crate) async fn fit(&self, config: &mut RouterConfig) -> Result<(), Failure> {
+        let Router::Skrouterd(skrouterd) = self else { return Ok(()) };
+        let version = skrouterd.version().await?;
+        let release: u32 = version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or_default();
+        let http: Vec<&HttpBridge> = config.http_connectors.iter().chain(&config.http_listeners).collect();
+        if release >= WITHOUT_HTTP && !http.is_empty() {
+            let addresses: Vec<&str> = http.iter().map(|bridge| bridge.address.as_str()).collect();
+            return Err(Failure::Input(anyhow!(
+                "skrouterd {version} does not serve HTTP: make the protocol of {} tcp, or take the embedded router",
+                addresses.join(", ")
+            )));
+        }
+        if release < WITHOUT_HTTP && !config.proxy_profiles.is_empty() {
+            return Err(Failure::Input(anyhow!(
+                "skrouterd {version} does not link through a proxy: take a later one, or the embedded router"
+            )));
+        }
+        config.listeners.push(skrouterd.listener());
+        Ok(())
+    }
+}
+
+impl Skrouterd {
+    async fn version(&self) -> Result<String, Failure> {
+        let asked = Command::new(&self.program).arg("--version").kill_on_drop(true).output();
+        let name = self.program.display();
+        let output = timeout(PATIENCE, asked)
+            .await
+            .map_err(|_| Failure::Runtime(anyhow!("{name} --version: no answer within {} s", PATIENCE.as_secs())))?;
+        let output = output.with_context(|| format!("{name} --version")).or_runtime()?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if !output.status.success() || !said.starts_with(|c: char| c.is_ascii_digit()) {
+            let why = String::from_utf8_lossy(&output.stderr);
+            return Err(Failure::Input(anyhow!("{name} says no version: {} {}", output.status, why.trim())));
+        }
+        Ok(said)
+    }
+
+    /// It has no sockets in the file system, and whoever is on this host reaches a port of 127.0.0.1: so it lets in who has
+    /// a certificate of the network's authority, as the gateway has.
+    fn listener(&self) -> Listener {
+        let mut listener = Listener {
+            name: LISTENER.to_owned(),
+            host: Some(Ipv4Addr::LOCALHOST.to_string()),
+            port: self.management_port,
+            ssl_profile: Some(UPLINK_PROFILE.to_owned()),
+            sasl_mechanisms: Some("EXTERNAL".to_owned()),
+            authenticate_peer: Some(true),
+            ..Listener::default()
+        };
+        listener.extra.insert("requireSsl".to_owned(), true.into());
+        listener
+    }
+}
+
+fn on_path() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let mut found = env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(SKROUTERD));
+    found.find(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// In the words of other tools for the same.
+fn missing(what: &dyn std::fmt::Display) -> Failure {
+    Failure::Input(anyhow!(
+        "{what} could not be found. Please 'install skrouterd', or say where it is with --router skrouterd=PATH"
+    ))
+}
+
+fn free_port() -> Result<u16, Failure> {
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(PORTS)).take(ATTEMPTS);
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.find(free).ok_or_else(|| Failure::Runtime(anyhow!("no port of 127.0.0.1 is free for skrouterd's management")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_chosen_stays() {
+        let before = Router::Skrouterd(Skrouterd { program: "/usr/sbin/skrouterd".into(), management_port: 20_001 });
+        let router = |choice: Option<RouterChoice>| RouterChoice::router(choice.as_ref(), Some(&before)).ok();
+        assert_eq!(router(None), Some(before.clone()));
+        assert_eq!(router(Some(RouterChoice::Embedded)), Some(Router::Embedded));
+        let other = RouterChoice::parse("skrouterd=/bin/sh").unwrap();
+        let moved = Router::Skrouterd(Skrouterd { program: "/bin/sh".into(), management_port: 20_001 });
+        assert_eq!(router(Some(other)), Some(moved));
+        assert!(RouterChoice::parse("skrouterd=").is_err() && RouterChoice::parse("qdrouterd").is_err());
+        assert!(RouterChoice::router(Some(&RouterChoice::Skrouterd(Some("/missing".into()))), None).is_err());
+    }
+}
