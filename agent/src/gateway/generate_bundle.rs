@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use moorline_bundle::{Contents, ServiceProfile};
+use moorline_bundle::{Contents, LinkToken, ServiceProfile};
 use moorline_definition::router_config::{GatewayOptions, Uplink, from_definition};
 
 use crate::cli::closing;
 use crate::definition_file::DefinitionArguments;
 use crate::failure::{Blame, Failure};
+use crate::hub::issue::{IssueArguments, Issuer};
 use crate::installation::wanted::{Certificates, read_service_certificates};
 use crate::output::say;
 use crate::{host, token_file};
@@ -26,7 +27,10 @@ const SITE_ID: &str = "${ROUTER_ID}";
 /// and remove the gateway: unpack it there and run `sh ./launch.py`. Whoever has it can link to the network in the
 /// gateway's name: it is readable by its owner alone, and should be so wherever it goes.
 #[derive(Debug, Args)]
-#[command(after_long_help = closing!("moorline gateway generate-bundle database.yaml . --token db.token"))]
+#[command(after_long_help = closing!(
+    "moorline gateway generate-bundle database.yaml . --token db.token",
+    "moorline gateway generate-bundle database.yaml . --host hub.example.com      on the machine of a hub",
+))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     definition: DefinitionArguments,
@@ -36,30 +40,45 @@ pub(crate) struct Arguments {
     directory: PathBuf,
 
     /// The link token that the gateway shall have; each gateway needs one of its own
-    #[arg(long, value_name = "TOKEN")]
-    token: PathBuf,
+    ///
+    /// [default: a certificate for this gateway alone, by the hub of this machine]
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["host", "port", "state_dir"])]
+    token: Option<PathBuf>,
+
+    #[command(flatten)]
+    hub: IssueArguments,
 
     /// Leave this program out: moorline must be installed on the other host
     #[arg(long)]
     without_program: bool,
 }
 
+/// Where the gateway's link comes from.
+enum Source {
+    Token(Box<LinkToken>),
+    Hub(Issuer),
+}
+
 impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let file = self.definition.read();
         file.show();
-        let token = token_file::read(&self.token);
+        let source = self.source();
         let Some(definition) = file.definition() else {
-            if let Err(failure) = token {
+            if let Err(failure) = source {
                 failure.show();
             }
             return Err(Failure::InputShown);
         };
-        let token = token?;
-        token_file::warn(&self.token, &token);
+        let source = source?;
         if !self.directory.is_dir() {
             return Err(Failure::Input(anyhow!("{} is not a directory", self.directory.display())));
         }
+        let name = definition.name.as_str();
+        let (token, issuer) = match source {
+            Source::Token(token) => (*token, None),
+            Source::Hub(issuer) => (issuer.issue(name)?, Some(issuer)),
+        };
         let uplink = Uplink { host: token.edge.host().to_owned(), port: token.edge.port().to_string() };
         let options = GatewayOptions {
             hostname: HOST_NAME.to_owned(),
@@ -74,7 +93,6 @@ impl Arguments {
             true => None,
             false => Some(fs::read("/proc/self/exe").context("this program cannot be read").or_runtime()?),
         };
-        let name = definition.name.as_str();
         let contents = Contents {
             name,
             uplink: &token.edge,
@@ -89,7 +107,22 @@ impl Arguments {
         };
         let path = contents.write_to(&self.directory).or_runtime()?;
         say(format_args!("Skupper gateway bundle written to '{}'", path.display()));
-        Ok(())
+        issuer.map_or(Ok(()), Issuer::advise)
+    }
+
+    fn source(&self) -> Result<Source, Failure> {
+        let Some(path) = &self.token else {
+            let issuer = self.hub.issuer().map_err(|failure| match failure {
+                Failure::Input(error) => {
+                    Failure::Input(error.context("there is no --token, and no hub to ask for one"))
+                }
+                other => other,
+            });
+            return Ok(Source::Hub(issuer?));
+        };
+        let token = token_file::read(path)?;
+        token_file::warn(path, &token);
+        Ok(Source::Token(Box::new(token)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `moorline hub`: a small network's centre, which gateways link to.
 
+pub(crate) mod issue;
 mod listen_address;
 mod narrator;
 mod run;

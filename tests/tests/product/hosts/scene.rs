@@ -58,7 +58,7 @@ impl Scene {
     pub(super) fn bundle(&self, definition: &Definition) -> Vec<u8> {
         self.app.write("/root/gate.yaml", &definition.yaml());
         let moorline = program().to_str().unwrap();
-        let words = ["gateway", "generate-bundle", "/root/gate.yaml", "/root", "--token", "/root/db.token"];
+        let words = ["gateway", "generate-bundle", "/root/gate.yaml", "/root", "--state-dir", "/root/hub", "--host"];
         self.app.good(As::Root, &[&[moorline][..], &words].concat());
         std::fs::read(self.app.file("/root/gate.tar.gz")).unwrap()
     }
