@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{demo, docs, gateway, health, hub, router, token};
+use crate::{demo, docs, doctor, gateway, health, hub, router, token};
 
 /// What every command's exit code means.
 macro_rules! exit_codes {
@@ -54,6 +54,7 @@ enum Command {
     Token(token::Command),
     Router(router::Arguments),
     Demo(demo::Arguments),
+    Doctor(Box<doctor::Arguments>),
     #[command(hide = true)]
     Health(health::Arguments),
     #[command(subcommand, hide = true)]
@@ -69,6 +70,7 @@ impl Cli {
             Command::Token(command) => command.run(),
             Command::Router(arguments) => arguments.run(),
             Command::Demo(arguments) => arguments.run(),
+            Command::Doctor(arguments) => arguments.run(),
             Command::Health(arguments) => arguments.run(),
             Command::Docs(command) => command.run(),
         }

@@ -66,6 +66,12 @@ pub(crate) struct DefinitionFile {
 }
 
 impl DefinitionArguments {
+    /// As if nothing else were said.
+    pub(crate) fn of(file: PathBuf) -> DefinitionArguments {
+        let (strict, allow_insecure_management) = (false, false);
+        DefinitionArguments { file, strict, allow_insecure_management, compat: None, credentials_dir: None }
+    }
+
     /// Reads and checks the file, and looks for the credentials that it names. Changes nothing.
     pub(crate) fn read(&self) -> DefinitionFile {
         let name = self.file.display().to_string();

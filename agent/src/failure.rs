@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Runtime(anyhow::Error),
     /// The gateway runs, and is not linked to the network: exit code 4.
     NotLinked(anyhow::Error),
+    /// As [`Failure::Runtime`], and everything was said already.
+    Shown,
     /// As [`Failure::NotLinked`], and everything was said already.
     NotLinkedShown,
     /// A gateway does not run, and everything was said already: exit code 3.
@@ -26,7 +28,7 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         self.show();
         match self {
-            Self::Runtime(_) => ExitCode::from(1),
+            Self::Runtime(_) | Self::Shown => ExitCode::from(1),
             Self::NotRunning => ExitCode::from(3),
             Self::NotLinked(_) | Self::NotLinkedShown => ExitCode::from(4),
             Self::Input(_) | Self::InputShown => ExitCode::from(2),
@@ -35,9 +37,16 @@ impl Failure {
 
     /// Says it on stderr.
     pub(crate) fn show(&self) {
+        if let Some(words) = self.words() {
+            output::error(&words);
+        }
+    }
+
+    /// What is to be said; none when it was said already.
+    pub(crate) fn words(&self) -> Option<String> {
         match self {
-            Self::Input(error) | Self::Runtime(error) | Self::NotLinked(error) => output::error(&words(error)),
-            Self::InputShown | Self::NotLinkedShown | Self::NotRunning => {}
+            Self::Input(error) | Self::Runtime(error) | Self::NotLinked(error) => Some(words(error)),
+            Self::InputShown | Self::NotLinkedShown | Self::NotRunning | Self::Shown => None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod definition_file;
 mod demo;
 mod directories;
 mod docs;
+mod doctor;
 mod embedded;
 mod failure;
 mod gateway;

@@ -7,6 +7,7 @@
 //!
 //! The crate depends on none of ours and holds no secret: credentials are named by path, and systemd reads them.
 
+pub mod clock;
 pub mod logind;
 pub mod manager;
 pub mod notify;

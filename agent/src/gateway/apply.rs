@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::install::{InstallArguments, block_on};
+use super::install::{Chosen, InstallArguments, Planned, block_on};
 use crate::cli::closing;
+use crate::doctor;
 use crate::failure::Failure;
 use crate::installation::turn::Turn;
 
@@ -33,6 +34,10 @@ impl Arguments {
 
     async fn apply(&self) -> Result<(), Failure> {
         let turn = Turn::take()?;
-        self.install.plan().await?.carry_out(&turn, self.wait).await
+        let Chosen { parts, kind, options, first } = self.install.choose()?;
+        if first {
+            doctor::before(&parts)?;
+        }
+        Planned::of(parts, kind, options).await?.carry_out(&turn, self.wait).await
     }
 }

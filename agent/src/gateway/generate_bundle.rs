@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 /// Where the gateway's link comes from.
 enum Source {
     Token(Box<LinkToken>),
-    Hub(Issuer),
+    Hub(Box<Issuer>),
 }
 
 impl Arguments {
@@ -107,7 +107,7 @@ impl Arguments {
         };
         let path = contents.write_to(&self.directory).or_runtime()?;
         say(format_args!("Skupper gateway bundle written to '{}'", path.display()));
-        issuer.map_or(Ok(()), Issuer::advise)
+        issuer.map_or(Ok(()), |issuer| issuer.advise())
     }
 
     fn source(&self) -> Result<Source, Failure> {
@@ -118,7 +118,7 @@ impl Arguments {
                 }
                 other => other,
             });
-            return Ok(Source::Hub(issuer?));
+            return Ok(Source::Hub(Box::new(issuer?)));
         };
         let token = token_file::read(path)?;
         token_file::warn(path, &token);

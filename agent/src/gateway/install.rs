@@ -29,7 +29,7 @@ pub(super) const DRAIN: u32 = 10;
 
 /// Which gateway, and how it links.
 #[derive(Debug, Args)]
-pub(super) struct InstallArguments {
+pub(crate) struct InstallArguments {
     #[command(flatten)]
     definition: DefinitionArguments,
 
@@ -65,6 +65,15 @@ pub(super) struct InstallArguments {
     proxy: ProxyArguments,
 }
 
+/// A gateway as the command line, its definition and what was said before have it.
+pub(crate) struct Chosen {
+    pub(crate) parts: Parts,
+    pub(crate) kind: GatewayType,
+    pub(crate) options: Options,
+    /// It is not installed yet.
+    pub(crate) first: bool,
+}
+
 /// A gateway, what is there of it, and the steps between.
 pub(super) struct Planned {
     pub(super) wanted: Wanted,
@@ -75,8 +84,25 @@ pub(super) struct Planned {
 }
 
 impl InstallArguments {
+    /// As if nothing else were said.
+    pub(crate) fn of(
+        file: PathBuf,
+        token: Option<PathBuf>,
+        kind: Option<GatewayType>,
+        proxy: ProxyArguments,
+    ) -> InstallArguments {
+        let definition = DefinitionArguments::of(file);
+        InstallArguments { definition, token, kind, router_id_suffix: None, drain_timeout: None, proxy }
+    }
+
     /// Reads what is wanted and looks at what is there. Changes nothing.
     pub(super) async fn plan(&self) -> Result<Planned, Failure> {
+        let Chosen { parts, kind, options, .. } = self.choose()?;
+        Planned::of(parts, kind, options).await
+    }
+
+    /// Reads what is wanted. Changes nothing.
+    pub(crate) fn choose(&self) -> Result<Chosen, Failure> {
         let file = self.definition.read();
         file.show();
         let token = self.token.as_deref().map(token_file::read).transpose();
@@ -107,8 +133,9 @@ impl InstallArguments {
         };
         let wishes = UplinkWishes { token, router_id_suffix: options.router_id_suffix.as_deref(), proxy };
         let parts = Parts::of_definition(&file, definition, &wishes)?;
+        let first = before.is_none();
         let kind = self.kind.or(before.map(|record| record.kind)).unwrap_or_default();
-        Planned::of(parts, kind, options).await
+        Ok(Chosen { parts, kind, options, first })
     }
 
     /// What is not said again stays; how it links is said anew with a new token.

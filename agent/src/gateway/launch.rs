@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::configuration;
 use super::install::{DRAIN, Planned, block_on};
 use crate::cli::closing;
+use crate::doctor;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::installation::home::Home;
@@ -103,6 +104,9 @@ impl Arguments {
             proxy_password: None,
             program: bundle.program,
         };
+        if before.is_none() {
+            doctor::before(&parts)?;
+        }
         let drain = before.as_ref().map(|record| record.options.drain_timeout);
         let drain_timeout = self.drain_timeout.or(drain).unwrap_or(DRAIN);
         let options = Options { drain_timeout, router, ..Options::default() };

@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod gateway_run;
 mod hub;
 mod refusals;

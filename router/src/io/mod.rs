@@ -36,6 +36,7 @@ mod thread;
 mod timestamp;
 pub mod tls;
 mod transport;
+mod trial;
 mod turns;
 mod uplink;
 mod uplinks;
@@ -56,3 +57,4 @@ pub use status::{
 };
 pub use tally::{Cause, FailureCount, LATENCY_BOUNDS, LatencyStatus, ServiceCounts};
 pub use timestamp::Timestamp;
+pub use trial::{TrialFailure, TrialStage, try_link, try_name, try_port, try_server};

@@ -14,7 +14,7 @@ use super::tls::{Expected, Live, Profile, TlsError};
 use super::transport::{Transport, TransportError};
 
 /// Time for the TLS handshake with a server.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// More than this is no protocol name.
 const LONGEST_ALPN: usize = 255;
 

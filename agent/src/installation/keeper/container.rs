@@ -243,6 +243,12 @@ impl ContainerKeeper {
     }
 
     /// Why it would not run again after a reboot.
+    pub(super) fn version(&self) -> String {
+        let facts = self.engine.facts();
+        let rights = if facts.rootless { ", without root" } else { "" };
+        format!("{} {}{rights}", facts.kind, facts.version)
+    }
+
     pub(crate) async fn gaps(&self) -> Vec<String> {
         let facts = self.engine.facts();
         let user = User::current();

@@ -102,6 +102,14 @@ impl Keeper {
         }
     }
 
+    /// Its product and version.
+    pub(crate) fn version(&self) -> String {
+        match self {
+            Keeper::Unit(keeper) => keeper.version(),
+            Keeper::Container(keeper) => keeper.version(),
+        }
+    }
+
     pub(crate) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedKeeper, Failure> {
         Ok(match self {
             Keeper::Unit(keeper) => WantedKeeper::Unit(keeper.wanted(gateway)?),

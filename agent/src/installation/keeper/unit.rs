@@ -116,6 +116,10 @@ impl UnitKeeper {
         Ok(())
     }
 
+    pub(super) fn version(&self) -> String {
+        format!("systemd {}", self.release)
+    }
+
     pub(super) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedUnit, Failure> {
         let (home, system) = (gateway.home, is_system());
         let kind = GatewayType::Service;
