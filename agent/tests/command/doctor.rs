@@ -13,7 +13,7 @@ fn finding<'a>(all: &'a Value, subject: &str) -> &'a Value {
 
 fn look(place: &Place) -> Value {
     let ended = place.moorline(&["doctor", "gate.yaml", "--token", "token.yaml", "--output", "json"]);
-    serde_json::from_str(&ended.stdout).unwrap()
+    serde_json::from_str(&ended.out).unwrap()
 }
 
 #[test]
