@@ -49,6 +49,7 @@ fn the_way_to_the_network_and_what_is_on_it() {
     let apply = place.moorline(&["gateway", "apply", "gate.yaml", "--token", "token.yaml"]);
     apply.refused(1, &format!("127.0.0.1:{entry} is in use by "));
     drop((occupied, server));
+    assert!(place.snapshot() == before, "it changed something");
 
     hub.end();
     let all = look(&place);
@@ -56,7 +57,6 @@ fn the_way_to_the_network_and_what_is_on_it() {
     let gone = finding(&all, &network);
     assert_eq!(gone["verdict"], "bad");
     assert!(gone["words"].as_str().unwrap().contains("connection refused by 127.0.0.1"), "{gone}");
-    assert_eq!(place.snapshot(), before, "it changed something");
 }
 
 #[test]
