@@ -72,11 +72,10 @@ impl Arguments {
         let findings = match self.file {
             None => anywhere().await,
             Some(file) => {
-                let Chosen { parts, kind, .. } =
+                let Chosen { parts, kind, first, .. } =
                     InstallArguments::of(file, self.token, self.kind, self.proxy).choose()?;
-                let runs = parts.home.status_socket().exists();
                 let mut findings = host::look(kind).await;
-                let way = Way::of(&parts, runs);
+                let way = Way::of(&parts, !first);
                 findings.extend(way.ports());
                 findings.extend(way.servers().await);
                 findings.push(way.certificates());

@@ -19,14 +19,14 @@ pub(super) struct Way<'a> {
     pub(super) credentials: &'a Credentials,
     /// Of the proxy in `config`, whose file may not be written yet.
     pub(super) proxy_password: Option<&'a Zeroizing<Vec<u8>>>,
-    /// Its own router runs, and has the ports that it listens on.
-    pub(super) runs: bool,
+    /// It is installed: a port that is taken may be so by its own router.
+    pub(super) installed: bool,
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn of(parts: &'a Parts, runs: bool) -> Way<'a> {
+    pub(super) fn of(parts: &'a Parts, installed: bool) -> Way<'a> {
         let Parts { config, credentials, proxy_password, .. } = parts;
-        Way { config, credentials, proxy_password: proxy_password.as_ref(), runs }
+        Way { config, credentials, proxy_password: proxy_password.as_ref(), installed }
     }
 
     /// The ports on which it would listen. Blocks.
@@ -46,7 +46,7 @@ impl<'a> Way<'a> {
         };
         match try_port(host, port) {
             Ok(()) => Finding::good(subject, format!("free for {name}")),
-            Err(BindError::Occupied { .. }) if self.runs => {
+            Err(BindError::Occupied { .. }) if self.installed => {
                 Finding::good(subject, format!("in use, by {name} it seems"))
             }
             Err(error @ BindError::Occupied { .. }) => {

@@ -92,7 +92,7 @@ impl InstallArguments {
         proxy: ProxyArguments,
     ) -> InstallArguments {
         let definition = DefinitionArguments::of(file);
-        InstallArguments { definition, token, kind, router_id_suffix: None, drain_timeout: None, proxy }
+        InstallArguments { definition, token, kind, router: None, router_id_suffix: None, drain_timeout: None, proxy }
     }
 
     /// Reads what is wanted and looks at what is there. Changes nothing.
