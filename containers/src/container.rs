@@ -17,7 +17,6 @@ use serde_json::Value;
 use crate::dialect::understood;
 use crate::fault::{is_missing, is_so_already};
 use crate::{Engine, EngineFault, Observed};
-pub(crate) use request::{entry, user};
 
 /// Labels of ours, and of the network's tools.
 pub mod label {

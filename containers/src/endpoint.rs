@@ -4,6 +4,7 @@ mod context;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use nix::unistd::Uid;
@@ -38,12 +39,7 @@ pub enum Address {
     /// A Unix socket.
     Unix(PathBuf),
     /// A TCP port, without TLS. Paths of mounts are paths on the engine's host.
-    Tcp {
-        /// A name or an address.
-        host: String,
-        /// Its port.
-        port: u16,
-    },
+    Tcp(SocketAddr),
 }
 
 /// What says that an engine may be at an address.
@@ -130,7 +126,12 @@ fn said(kind: Kind, text: &str, source: Source, secured: bool) -> Result<Endpoin
             let (host, port) =
                 rest.trim_end_matches('/').rsplit_once(':').ok_or_else(|| unusable("a port is missing"))?;
             let port = port.parse().map_err(|_| unusable("its port is not a number"))?;
-            Address::Tcp { host: host.trim_matches(['[', ']']).to_owned(), port }
+            let host = match host.trim_matches(['[', ']']) {
+                "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                // The client would ask glibc for a name, which a static program cannot.
+                number => number.parse().map_err(|_| unusable("give the host's address as a number, not its name"))?,
+            };
+            Address::Tcp(SocketAddr::new(host, port))
         }
         Some(("ssh", _)) => {
             return Err(unusable("an engine on another host, over ssh, is not supported: run moorline there"));
@@ -144,8 +145,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Address::Unix(path) => write!(f, "unix://{}", path.display()),
-            Address::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
-            Address::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Address::Tcp(address) => write!(f, "tcp://{address}"),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Facts {
 }
 
 /// The first two numbers of a version; zero for what is none.
-pub(crate) fn numbers(version: &str) -> (u32, u32) {
+fn numbers(version: &str) -> (u32, u32) {
     let mut parts = version.split(['.', '-', '+']).map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }

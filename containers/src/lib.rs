@@ -17,7 +17,6 @@ mod engine;
 mod fault;
 mod image;
 mod observed;
-mod quadlet;
 pub mod reboot;
 
 pub use container::{BindMount, Container, ContainerName, HealthCheck, Owner, label};
@@ -26,7 +25,6 @@ pub use engine::{Engine, Facts};
 pub use fault::EngineFault;
 pub use image::{BuiltImage, DEFAULT_REGISTRY, Image, PullProgress, network_image, router_image_name, sha256};
 pub use observed::{Health, Lifecycle, Observed};
-pub use quadlet::{QuadletFault, quadlet, quadlet_available};
 
 /// A container engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

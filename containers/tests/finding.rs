@@ -56,14 +56,17 @@ fn variables_say_where_alone() {
         ("ssh://user@host/run/podman.sock", "ssh"),
         ("unix://relative", "absolute"),
         ("tcp://host", "port"),
-        ("tcp://host:many", "number"),
+        ("tcp://127.0.0.1:many", "port is not a number"),
+        ("tcp://engine.example:2375", "as a number"),
         ("npipe:////./pipe/docker", "supported"),
     ] {
         let fault = endpoints(Kind::Docker, &environment(1, None, &[("DOCKER_HOST", host)])).unwrap_err();
         assert!(matches!(fault, EngineFault::UnusableAddress { .. }), "{fault:?}");
         assert!(fault.to_string().contains("DOCKER_HOST") && fault.to_string().contains(word), "{fault}");
     }
-    let secured = [("DOCKER_HOST", "tcp://host:2376"), ("DOCKER_TLS_VERIFY", "1")];
+    let local = environment(1, None, &[("DOCKER_HOST", "tcp://localhost:2375")]);
+    assert_eq!(found(Kind::Docker, &local)[0].0, "tcp://127.0.0.1:2375");
+    let secured = [("DOCKER_HOST", "tcp://127.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")];
     let fault = endpoints(Kind::Docker, &environment(1, None, &secured)).unwrap_err();
     assert!(fault.to_string().contains("TLS"), "{fault}");
 }

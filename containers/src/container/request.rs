@@ -35,7 +35,7 @@ pub(super) fn body(container: &Container, facts: &Facts) -> Result<ContainerCrea
 }
 
 /// As whom the container runs, and in which user namespace, so that it owns the files of its owner.
-pub(crate) fn user(container: &Container, facts: &Facts) -> (String, Option<&'static str>) {
+fn user(container: &Container, facts: &Facts) -> (String, Option<&'static str>) {
     let owner = format!("{}:{}", container.owner.uid, container.owner.gid);
     match (facts.kind, facts.rootless) {
         (Kind::Podman, true) => (owner, Some("keep-id")),
@@ -47,7 +47,7 @@ pub(crate) fn user(container: &Container, facts: &Facts) -> (String, Option<&'st
 }
 
 /// `source:target:options`, as the API and the command lines of both engines have it.
-pub(crate) fn entry(mount: &BindMount, facts: &Facts) -> Result<String, EngineFault> {
+fn entry(mount: &BindMount, facts: &Facts) -> Result<String, EngineFault> {
     let text = |path: &std::path::Path| match path.to_str() {
         Some(text) if path.is_absolute() && !text.contains([':', '\0', '\n']) => Ok(text.to_owned()),
         _ => Err(EngineFault::Mount {
