@@ -210,6 +210,16 @@ impl Engine {
         Ok(names.map(|name| name.trim_start_matches('/').to_owned()).collect())
     }
 
+    /// The names of all containers that shall run again after a boot, see [`Observed::always`].
+    pub async fn always(&self) -> Result<Vec<String>, EngineFault> {
+        let mut always = Vec::new();
+        for name in self.list(&[]).await? {
+            let observed = self.observe(&ContainerName(name)).await?;
+            always.extend(observed.filter(|observed| observed.always).map(|observed| observed.name));
+        }
+        Ok(always)
+    }
+
     async fn id(&self, name: &ContainerName) -> Result<String, EngineFault> {
         let missing = || EngineFault::NoSuchContainer { name: name.to_string() };
         self.observe(name).await?.map(|observed| observed.id).ok_or_else(missing)

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, RestartPolicyNameEnum};
 
 /// A container as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Observed {
     pub health: Health,
     /// How often the engine started it anew. podman before 5.1 always says zero.
     pub restarts: u64,
+    /// Whether it shall run again after its engine or the host was started anew.
+    pub always: bool,
     /// The image that it was made from, as it was named then.
     pub image: String,
     /// That image's identity.
@@ -61,6 +63,7 @@ impl Observed {
     pub(crate) fn new(said: ContainerInspectResponse) -> Observed {
         let state = said.state.unwrap_or_default();
         let config = said.config.unwrap_or_default();
+        let policy = said.host_config.and_then(|host| host.restart_policy?.name);
         let running = state.running.unwrap_or(false);
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
         // A container that was never started has the year 1 for a start.
@@ -72,6 +75,7 @@ impl Observed {
             running,
             health: health(state.health.and_then(|health| health.status)),
             restarts: said.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
+            always: matches!(policy, Some(RestartPolicyNameEnum::ALWAYS | RestartPolicyNameEnum::UNLESS_STOPPED)),
             image: config.image.unwrap_or_default(),
             image_id: said.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),

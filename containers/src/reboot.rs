@@ -4,6 +4,7 @@ use std::fmt;
 
 use moorline_systemd::logind::{Linger, User, enable_command};
 use moorline_systemd::{Manager, ManagerFault, Scope, UnitFault, UnitName};
+use nix::unistd::Uid;
 
 use crate::{Facts, Kind};
 
@@ -16,6 +17,8 @@ pub enum Gap {
         unit: UnitName,
         /// What enables it.
         command: String,
+        /// Whether that is not for this user to do.
+        denied: bool,
     },
     /// There is no such unit on this host.
     NoUnit {
@@ -52,11 +55,12 @@ pub async fn gaps(facts: &Facts, manager: &Manager, user: &User, linger: Linger)
         if state.fragment.is_none() {
             gaps.push(Gap::NoUnit { unit });
         } else if !state.is_enabled() {
-            let command = match scope {
-                Scope::User => format!("systemctl --user enable {unit}"),
-                Scope::System => format!("systemctl enable {unit}"),
+            let (command, denied) = match scope {
+                Scope::User => (format!("systemctl --user enable {unit}"), false),
+                Scope::System if Uid::effective().is_root() => (format!("systemctl enable {unit}"), false),
+                Scope::System => (format!("sudo systemctl enable {unit}"), true),
             };
-            gaps.push(Gap::Disabled { unit, command });
+            gaps.push(Gap::Disabled { unit, command, denied });
         }
     }
     if facts.rootless && linger != Linger::On {
@@ -68,7 +72,7 @@ pub async fn gaps(facts: &Facts, manager: &Manager, user: &User, linger: Linger)
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Gap::Disabled { unit, command } => {
+            Gap::Disabled { unit, command, .. } => {
                 write!(f, "{unit}, which starts containers after a reboot, is not enabled: {command}")
             }
             Gap::NoUnit { unit } => {

@@ -64,14 +64,17 @@ impl Arguments {
 
 /// What was made for all goes with the last of them: another gateway takes it over.
 fn bequeath(record: &mut Record) -> Result<(), Failure> {
-    let Some(heir) = installed()?.into_iter().find(|name| *name != record.gateway) else { return Ok(()) };
-    let home = Home::of(&heir)?;
-    let Some(mut other) = Record::read(&home)? else { return Ok(()) };
-    other.linger |= record.linger;
-    other.directories.extend(record.directories.iter().cloned());
-    other.directories.sort();
-    other.directories.dedup();
-    other.write(&home)?;
-    record.linger = false;
+    let mut directories = record.directories.clone();
+    for name in installed()?.into_iter().filter(|name| *name != record.gateway) {
+        let home = Home::of(&name)?;
+        let Some(mut other) = Record::read(&home)? else { continue };
+        other.linger |= std::mem::take(&mut record.linger);
+        // Units of another engine are no matter of its.
+        other.at_boot |= other.kind == record.kind && std::mem::take(&mut record.at_boot);
+        other.directories.append(&mut directories);
+        other.directories.sort();
+        other.directories.dedup();
+        other.write(&home)?;
+    }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 enum Output {
     /// A few lines a gateway
     Text,
-    /// {"gateways": [{"name", "type", "running", "state", "restarts", "linked", "router"}], "lingers"}: router is its whole state
+    /// {"gateways": [{"name", "type", "running", "state", "restarts", "after_reboot", "linked", "router"}], "lingers"}: router is its whole state
     Json,
 }
 
@@ -50,6 +50,8 @@ struct Standing {
     /// What its keeper says of it, in a word or two.
     words: String,
     restarts: u64,
+    /// What keeps its container from running after a reboot.
+    gaps: Vec<String>,
     /// The router's state, when it tells it.
     router: Option<Value>,
 }
@@ -88,20 +90,32 @@ impl Standing {
         let home = Home::of(&name)?;
         let Some(record) = Record::read(&home)? else {
             let words = "it is not installed".to_owned();
-            return Ok(Standing { name, kind: None, running: false, words, restarts: 0, router: None });
+            return Ok(Standing {
+                name,
+                kind: None,
+                running: false,
+                words,
+                restarts: 0,
+                gaps: Vec::new(),
+                router: None,
+            });
         };
+        let mut gaps = Vec::new();
         let (running, words, restarts) = match record.kind.connect().await? {
             Keeper::Unit(keeper) => {
                 let state = keeper.state(home.unit()).await?;
                 (state.is_running(), format!("{} ({})", state.sub, state.result), u64::from(state.restarts))
             }
-            Keeper::Container(keeper) => match keeper.observe(&name).await? {
-                None => (false, "its container is gone".to_owned(), 0),
-                Some(found) => (found.running, format!("{:?}", found.state).to_lowercase(), found.restarts),
-            },
+            Keeper::Container(keeper) => {
+                gaps = keeper.gaps().await;
+                match keeper.observe(&name).await? {
+                    None => (false, "its container is gone".to_owned(), 0),
+                    Some(found) => (found.running, format!("{:?}", found.state).to_lowercase(), found.restarts),
+                }
+            }
         };
         let router = record.contact(&home).status().await.ok();
-        Ok(Standing { name, kind: Some(record.kind), running, words, restarts, router })
+        Ok(Standing { name, kind: Some(record.kind), running, words, restarts, gaps, router })
     }
 
     fn uplinks(&self) -> &[Value] {
@@ -124,6 +138,7 @@ impl Standing {
             "running": self.running,
             "state": self.words,
             "restarts": self.restarts,
+            "after_reboot": self.gaps,
             "linked": self.is_linked(),
             "router": self.router,
         })
@@ -141,6 +156,7 @@ impl Standing {
         };
         let kind = self.kind.unwrap_or_default().name();
         say(format_args!("gateway {:?} runs as {kind}{restarts}", self.name));
+        self.gaps.iter().for_each(|gap| say(format_args!("  {gap}")));
         let Some(router) = &self.router else {
             say("  the router does not tell its state");
             return;

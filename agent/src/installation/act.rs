@@ -33,8 +33,8 @@ pub(crate) struct Acting<'a> {
     keeper: &'a Keeper,
     wanted: &'a Wanted,
     done: Vec<Done>,
-    /// What did not work and fails nothing, with what to do.
-    notes: Vec<String>,
+    /// What others did not allow and fails nothing, with why.
+    denied: Vec<(Step, String)>,
 }
 
 /// A step that was carried out, with what it takes to take it back.
@@ -49,7 +49,7 @@ enum Done {
 
 impl<'a> Acting<'a> {
     pub(crate) fn new(wanted: &'a Wanted, keeper: &'a Keeper) -> Acting<'a> {
-        Acting { home: &wanted.home, keeper, wanted, done: Vec::new(), notes: Vec::new() }
+        Acting { home: &wanted.home, keeper, wanted, done: Vec::new(), denied: Vec::new() }
     }
 
     /// Carries all out. `say` hears of each before it begins; `made` are directories that were made for the gateway
@@ -71,6 +71,7 @@ impl<'a> Acting<'a> {
         record.directories.sort();
         record.directories.dedup();
         record.linger |= steps.contains(&Step::Linger);
+        record.at_boot |= steps.iter().any(|step| matches!(step, Step::AtBoot { .. }));
         record.restart = steps.iter().find_map(Step::restarts).map(str::to_owned);
         files::private_dir(self.home.path()).or_runtime()?;
         record.write(self.home)?;
@@ -99,11 +100,12 @@ impl<'a> Acting<'a> {
                 return Err(Failure::Runtime(anyhow::anyhow!("{failed:#}\n{outcome}")));
             }
         }
-        if record.restart.take().is_some() || !self.notes.is_empty() {
-            record.linger &= self.notes.is_empty();
+        if record.restart.take().is_some() || !self.denied.is_empty() {
+            record.linger &= !self.denied.iter().any(|(step, _)| *step == Step::Linger);
+            record.at_boot &= !self.denied.iter().any(|(step, _)| matches!(step, Step::AtBoot { .. }));
             record.write(self.home)?;
         }
-        Ok(self.notes)
+        Ok(self.denied.into_iter().map(|(_, why)| why).collect())
     }
 
     async fn act(&mut self, step: &Step) -> anyhow::Result<()> {
@@ -129,7 +131,9 @@ impl<'a> Acting<'a> {
             _ => {
                 // Half of it may be done when it fails.
                 self.done.push(Done::Other(step.clone()));
-                return self.keeper.act(step, &self.wanted.keeper, &mut self.notes).await;
+                let denied = self.keeper.act(step, &self.wanted.keeper).await?;
+                self.denied.extend(denied.map(|why| (step.clone(), why)));
+                return Ok(());
             }
         }
         self.done.push(Done::Other(step.clone()));
@@ -159,6 +163,9 @@ impl<'a> Acting<'a> {
         let mut others = Vec::new();
         for done in self.done.iter().rev() {
             let Done::Other(step) = done else { continue };
+            if self.denied.iter().any(|(denied, _)| denied == step) {
+                continue;
+            }
             others.push(step);
             let undone = match step {
                 Step::Add { entity } => self.take(entity.place()).await,

@@ -28,6 +28,9 @@ pub(crate) struct Record {
     pub(crate) directories: Vec<PathBuf>,
     /// Lingering was turned on for it.
     pub(crate) linger: bool,
+    /// The unit that starts its engine's containers after a boot was enabled for it.
+    #[serde(default)]
+    pub(crate) at_boot: bool,
     /// What the command line said of it, for the next time.
     pub(crate) options: Options,
     /// Why its router must be started anew; said before what it reads is changed, until it was.
@@ -54,6 +57,7 @@ impl Record {
             kind,
             directories: Vec::new(),
             linger: false,
+            at_boot: false,
             options: Options::default(),
             restart: None,
         }

@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Enable { unit: String },
     /// The user's systemd runs without a login.
     Linger,
+    /// The unit that starts the engine's containers after a boot starts itself.
+    AtBoot { unit: String },
     /// An image that holds the program is made.
     Image { name: String },
     /// A container is made.
@@ -47,7 +49,7 @@ impl Step {
             Step::Write { .. } | Step::WriteUnit { .. } => "rewrite",
             Step::Remove { .. } => "remove",
             Step::Reload => "reload",
-            Step::Enable { .. } => "enable",
+            Step::Enable { .. } | Step::AtBoot { .. } => "enable",
             Step::Linger => "linger",
             Step::Image { .. } => "image",
             Step::Create { .. } => "create",
@@ -68,6 +70,7 @@ impl Step {
             Step::Reload => "systemd's units".to_owned(),
             Step::Linger => "this user's services run without a login".to_owned(),
             Step::Enable { unit } => unit.clone(),
+            Step::AtBoot { unit } => format!("{unit}: containers start after a boot"),
             Step::Image { name }
             | Step::Create { name }
             | Step::Replace { name, .. }

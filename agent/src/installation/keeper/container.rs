@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use moorline_containers::{
     BindMount, Container, ContainerName, Engine, EngineFault, Environment, HealthCheck, Kind, Lifecycle, Observed,
-    Owner, label, reboot, router_image_name, sha256,
+    Owner, label, router_image_name, sha256,
 };
-use moorline_systemd::Manager;
-use moorline_systemd::logind::{self, Linger, User};
 use nix::unistd::{Gid, Uid};
 use tokio::time::{Instant, sleep};
 
+use super::boot::{self, Missing};
 use super::{Gateway, GatewayType};
 use crate::failure::{Blame, Failure};
 use crate::gateway::configuration;
@@ -49,11 +48,15 @@ pub(crate) struct WantedContainer {
     /// What the image is made of.
     program: Vec<u8>,
     home: Home,
+    /// Files of this user that enabling a unit makes.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 pub(crate) struct FoundContainer {
     pub(crate) container: Option<Observed>,
     image: bool,
+    /// None: nobody can tell.
+    missing: Option<Missing>,
 }
 
 impl ContainerKeeper {
@@ -104,13 +107,14 @@ impl ContainerKeeper {
         // Whatever of it changes, it is another container.
         let said = format!("{container:?}");
         container.labels.insert(label::CONFIGURATION.to_owned(), sha256(said.as_bytes()));
-        Ok(WantedContainer { kind: self.kind, container, program, home: home.clone() })
+        let files = boot::links(&self.engine)?;
+        Ok(WantedContainer { kind: self.kind, container, program, home: home.clone(), files })
     }
 
     pub(super) async fn look(&self, wanted: &WantedContainer) -> Result<FoundContainer, Failure> {
         let container = self.engine.observe(&wanted.container.name).await.or_runtime()?;
         let image = self.engine.image(&wanted.container.image).await.or_runtime()?.is_some();
-        Ok(FoundContainer { container, image })
+        Ok(FoundContainer { container, image, missing: Missing::of(&self.engine).await.ok() })
     }
 
     pub(crate) async fn observe(&self, name: &str) -> Result<Option<Observed>, Failure> {
@@ -118,11 +122,16 @@ impl ContainerKeeper {
         self.engine.observe(&name).await.or_runtime()
     }
 
-    pub(super) async fn act(&self, step: &Step, wanted: &WantedContainer) -> anyhow::Result<()> {
+    pub(super) async fn act(&self, step: &Step, wanted: &WantedContainer) -> anyhow::Result<Option<String>> {
         let (engine, name) = (&self.engine, &wanted.container.name);
         match step {
             Step::Image { .. } => drop(engine.router_image(&wanted.program).await?),
             Step::Create { .. } => drop(engine.create(&wanted.container).await?),
+            // Until then it runs: said, not failed.
+            Step::AtBoot { unit } => {
+                let denied = boot::enable(engine).await.err();
+                return Ok(denied.map(|why| format!("{unit} could not be enabled: {why:#}")));
+            }
             Step::Start { .. } => {
                 engine.start(name).await?;
                 self.serves(wanted).await?;
@@ -135,7 +144,7 @@ impl ContainerKeeper {
             }
             _ => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     pub(super) async fn undo(&self, step: &Step, wanted: &WantedContainer) -> anyhow::Result<()> {
@@ -145,6 +154,7 @@ impl ContainerKeeper {
             // Somebody else may have taken the name, which is why ours was not made.
             Step::Create { .. } => self.remove_ours(name, name.as_ref(), wanted.container.stop_grace).await?,
             Step::Start { .. } => self.engine.stop(name, wanted.container.stop_grace).await?,
+            Step::AtBoot { .. } => boot::disable(&self.engine).await?,
             Step::Replace { .. } => {
                 let there = self.engine.observe(name).await?;
                 if there.is_some_and(|found| found.labels.get(label::CONFIGURATION) == wanted.digest()) {
@@ -229,6 +239,11 @@ impl ContainerKeeper {
                 self.engine.remove_image(&image).await.err().map(|fault| fault.to_string()),
             );
         }
+        // Containers of others have come to rely on it.
+        if record.at_boot && self.engine.always().await.or_runtime()?.is_empty() {
+            let disabled = boot::disable(&self.engine).await;
+            note("start containers after a boot no more".to_owned(), disabled.err().map(|fault| format!("{fault:#}")));
+        }
         Ok(left)
     }
 
@@ -250,17 +265,11 @@ impl ContainerKeeper {
     }
 
     pub(crate) async fn gaps(&self) -> Vec<String> {
-        let facts = self.engine.facts();
-        let user = User::current();
-        let linger = logind::linger(&user).await.unwrap_or(Linger::Unknown);
-        let Ok((scope, _)) = reboot::unit(facts) else { return Vec::new() };
-        let gaps = match Manager::connect(scope).await {
-            Ok(systemd) => reboot::gaps(facts, &systemd, &user, linger).await,
-            Err(fault) => Err(fault),
-        };
-        match gaps {
-            Ok(gaps) => gaps.iter().map(|gap| format!("after a reboot the gateway does not run: {gap}")).collect(),
-            Err(fault) => vec![format!("whether the gateway runs after a reboot is not known: {fault}")],
+        match Missing::of(&self.engine).await {
+            Ok(missing) => {
+                missing.gaps.iter().map(|gap| format!("after a reboot the gateway does not run: {gap}")).collect()
+            }
+            Err(fault) => vec![format!("whether the gateway runs after a reboot is not known: {fault:#}")],
         }
     }
 }
@@ -293,6 +302,7 @@ impl WantedContainer {
         if found.container.is_none() {
             steps.push(Step::Create { name: name.to_string() });
         }
+        steps.extend(found.missing.iter().flat_map(Missing::steps));
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Who keeps a gateway's router running: systemd, or a container engine.
 
+mod boot;
 pub(crate) mod container;
 pub(crate) mod unit;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use moorline_containers::Kind;
+use moorline_systemd::logind::{self, User};
 use serde::{Deserialize, Serialize};
 
 use super::home::Home;
@@ -15,6 +17,7 @@ use super::record::Record;
 use super::router::Router;
 use super::step::Step;
 use crate::failure::Failure;
+use crate::output;
 use container::{ContainerKeeper, FoundContainer, WantedContainer};
 use unit::{FoundUnit, UnitKeeper, WantedUnit};
 
@@ -128,18 +131,24 @@ impl Keeper {
         }
     }
 
-    /// Carries a step of its own out.
-    pub(crate) async fn act(&self, step: &Step, wanted: &WantedKeeper, notes: &mut Vec<String>) -> anyhow::Result<()> {
+    /// Carries a step of its own out. Where that is denied and the gateway runs all the same, the answer is why.
+    pub(crate) async fn act(&self, step: &Step, wanted: &WantedKeeper) -> anyhow::Result<Option<String>> {
         match (self, wanted) {
-            (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => keeper.act(step, wanted, notes).await,
-            (Keeper::Container(keeper), WantedKeeper::Container(wanted)) => keeper.act(step, wanted).await,
+            (_, _) if *step == Step::Linger => {
+                let denied = logind::enable_linger(&User::current()).await.err();
+                return Ok(denied.map(|fault| format!("your services end when you log out: {fault}")));
+            }
+            (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => keeper.act(step, wanted).await?,
+            (Keeper::Container(keeper), WantedKeeper::Container(wanted)) => return keeper.act(step, wanted).await,
             _ => anyhow::bail!("{}", WRONG),
         }
+        Ok(None)
     }
 
     /// Takes back what was started, made and enabled, but not what was read again.
     pub(crate) async fn undo(&self, step: &Step, wanted: &WantedKeeper) -> anyhow::Result<()> {
         match (self, wanted) {
+            (_, _) if *step == Step::Linger => Ok(logind::disable_linger(&User::current()).await?),
             (Keeper::Unit(keeper), WantedKeeper::Unit(wanted)) => keeper.undo(step, wanted).await,
             (Keeper::Container(keeper), WantedKeeper::Container(wanted)) => keeper.undo(step, wanted).await,
             _ => anyhow::bail!("{}", WRONG),
@@ -157,10 +166,16 @@ impl Keeper {
 
     /// Stops the gateway and takes away what was made for it. What could not be taken away.
     pub(crate) async fn remove(&self, record: &Record) -> Result<Vec<String>, Failure> {
-        match self {
-            Keeper::Unit(keeper) => keeper.remove(record).await,
-            Keeper::Container(keeper) => keeper.remove(record).await,
+        let left = match self {
+            Keeper::Unit(keeper) => keeper.remove(record).await?,
+            Keeper::Container(keeper) => keeper.remove(record).await?,
+        };
+        if record.linger
+            && let Err(fault) = logind::disable_linger(&User::current()).await
+        {
+            output::warning(&format!("your services still run without a login: {fault}"));
         }
+        Ok(left)
     }
 }
 
@@ -184,7 +199,7 @@ impl WantedKeeper {
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         match self {
             WantedKeeper::Unit(wanted) => wanted.files.clone(),
-            WantedKeeper::Container(_) => Vec::new(),
+            WantedKeeper::Container(wanted) => wanted.files.clone(),
         }
     }
 }

@@ -16,6 +16,7 @@ use nix::unistd::Uid;
 use tokio::time::{Instant, sleep};
 
 use super::{Gateway, GatewayType};
+use crate::directories;
 use crate::failure::{Blame, Failure};
 use crate::gateway::configuration;
 use crate::installation::contact::Contact;
@@ -24,7 +25,6 @@ use crate::installation::record::Record;
 use crate::installation::router::Router;
 use crate::installation::step::Step;
 use crate::installation::{gone, read_text, router_arguments};
-use crate::{directories, output};
 
 /// For systemd to try a sandbox, and how often it may.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(10);
@@ -183,16 +183,11 @@ impl UnitKeeper {
         self.systemd.unit(name).await.or_runtime()
     }
 
-    pub(super) async fn act(&self, step: &Step, wanted: &WantedUnit, notes: &mut Vec<String>) -> anyhow::Result<()> {
+    pub(super) async fn act(&self, step: &Step, wanted: &WantedUnit) -> anyhow::Result<()> {
         let unit = &wanted.name;
         match step {
             Step::Reload => self.systemd.reload().await?,
             Step::Enable { .. } => drop(self.systemd.enable(unit).await?),
-            // Where it is denied the gateway runs all the same, until the user logs out: said, not failed.
-            Step::Linger => {
-                let denied = logind::enable_linger(&User::current()).await.err();
-                notes.extend(denied.map(|fault| format!("the gateway ends when you log out: {fault}")));
-            }
             Step::Start { .. } => {
                 // What ran before may have failed too often.
                 self.systemd.reset_failed(unit).await?;
@@ -229,8 +224,6 @@ impl UnitKeeper {
         match step {
             Step::Start { .. } => self.systemd.stop(&wanted.name, wanted.limit).await?,
             Step::Enable { .. } => drop(self.systemd.disable(&wanted.name).await?),
-            // Where it was denied there is nothing to take back.
-            Step::Linger => drop(logind::disable_linger(&User::current()).await),
             _ => {}
         }
         Ok(())
@@ -265,11 +258,6 @@ impl UnitKeeper {
         note("remove", gone(fs::remove_file(home.program()), &home.program()));
         note("reload", self.systemd.reload().await.err().map(|fault| fault.to_string()));
         note("reset", self.systemd.reset_failed(unit).await.err().map(|fault| fault.to_string()));
-        if record.linger
-            && let Err(fault) = logind::disable_linger(&User::current()).await
-        {
-            output::warning(&format!("your services still run without a login: {fault}"));
-        }
         Ok(left)
     }
 }
