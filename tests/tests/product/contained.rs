@@ -97,7 +97,11 @@ mod on_host {
         assert!(said.contains("create   gate") && said.contains("runs and is linked to"), "{said}");
         let mut open = client(entry);
         let id = host.id();
-        assert!(host.good(&["apply", "gate.yaml"]).contains("nothing to do"));
+        host.good(&["apply", "gate.yaml"]);
+        // Where nobody can turn lingering on, that is still to be done.
+        let planned = host.good(&["plan", "gate.yaml"]);
+        assert!(planned.lines().all(|line| line.starts_with("linger ") || line.contains("nothing to do")), "{planned}");
+        assert_eq!(host.id(), id);
         confined(&host);
 
         host.home.write("gate.yaml", &definition().binding("other:7", echo.port()).yaml());

@@ -139,7 +139,12 @@ impl Gateway {
             "run",
             "etc/docker",
         ];
-        let engines = ["var/lib/containerd", "home/tester/.local/share/containers", "home/tester/.config/containers"];
+        let engines = [
+            "var/lib/containerd",
+            "home/tester/.local/share/containers",
+            "home/tester/.config/containers",
+            "home/tester/.config/cni",
+        ];
         let ours = [format!("{}/work", self.home.trim_start_matches('/'))];
         let left = others.iter().chain(&engines).copied().chain(ours.iter().map(String::as_str));
         let left: Vec<PathBuf> = left.map(PathBuf::from).collect();
@@ -195,7 +200,9 @@ impl Gateway {
     fn lives(self) {
         let db = &self.scene.db;
         let one = Definition::new("gate").binding("db:1", 5432);
-        let (files, lists) = (self.files(), self.lists());
+        // First the lists: podman makes its directories when it is first asked.
+        let lists = self.lists();
+        let files = self.files();
         let said = self.install(&one);
         assert!(said.contains("linked to"), "{said}");
         self.scene.reached(0, "after the installation");
