@@ -57,6 +57,8 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// What it sees of the host's files.
     pub mounts: Vec<BindMount>,
+    /// Directories in memory, empty at a start, that it may write to.
+    pub scratch: Vec<PathBuf>,
     /// Whose files those are: as whom it runs.
     pub owner: Owner,
     /// How the engine finds out that it is well.

@@ -104,11 +104,15 @@ pub enum EngineFault {
     },
     /// The image's registry cannot be reached.
     #[error(
-        "{image} could not be fetched: its registry cannot be reached. Without a network, load the image from a file, or leave QDROUTERD_IMAGE unset for the router that is built in ({message})"
+        "{image} could not be fetched: its registry, {registry}, cannot be reached. Load the image from a file ({engine} load -i FILE), name one that is on this host (QDROUTERD_IMAGE=IMAGE), or take the router that is built in, which needs no registry ({message})"
     )]
     Offline {
         /// The image.
         image: String,
+        /// Where it was looked for.
+        registry: String,
+        /// The engine.
+        engine: Kind,
         /// In the engine's words.
         message: String,
     },

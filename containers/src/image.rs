@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 
 use crate::container::label;
 use crate::fault::is_missing;
-use crate::{Engine, EngineFault, Environment};
+use crate::{Engine, EngineFault, Environment, Kind};
 
 /// Where the network's own images come from.
 pub const DEFAULT_REGISTRY: &str = "quay.io/skupper";
@@ -126,9 +126,9 @@ impl Engine {
         let options = query::CreateImageOptionsBuilder::new().from_image(&whole).build();
         let mut answers = Box::pin(self.docker.create_image(Some(options), None, None));
         while let Some(answer) = answers.next().await {
-            let answer = answer.map_err(|error| refused(image, error))?;
+            let answer = answer.map_err(|error| refused(self.facts().kind, image, error))?;
             if let Some(message) = answer.error_detail.as_ref().and_then(|detail| detail.message.clone()) {
-                return Err(refused(image, Error::DockerStreamError { error: message }));
+                return Err(refused(self.facts().kind, image, Error::DockerStreamError { error: message }));
             }
             if let Some(step) = step(answer) {
                 progress(step);
@@ -175,8 +175,14 @@ fn step(answer: CreateImageInfo) -> Option<PullProgress> {
     }
 }
 
+/// The registry that an image's name means: its first part, if that can be a host, else docker's.
+fn registry(image: &str) -> String {
+    let first = image.split_once('/').map_or("", |(first, _)| first);
+    if first.contains(['.', ':']) || first == "localhost" { first.to_owned() } else { "docker.io".to_owned() }
+}
+
 /// What the failure of a fetch means. Engines have no codes for it, only words.
-fn refused(image: &str, error: Error) -> EngineFault {
+fn refused(engine: Kind, image: &str, error: Error) -> EngineFault {
     let fault = EngineFault::of("fetch the image", error);
     let EngineFault::Rejected { message, .. } = &fault else { return fault };
     let lower = message.to_lowercase();
@@ -194,7 +200,7 @@ fn refused(image: &str, error: Error) -> EngineFault {
         "client.timeout",
         "tls handshake",
     ]) {
-        EngineFault::Offline { image, message }
+        EngineFault::Offline { registry: registry(&image), image, engine, message }
     } else if has(&["denied", "unauthorized", "not found", "manifest unknown", "authentication required", "forbidden"])
     {
         EngineFault::PullDenied { image, message }

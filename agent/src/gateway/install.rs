@@ -45,7 +45,8 @@ pub(crate) struct InstallArguments {
 
     /// The program that routes: embedded, skrouterd (the one on PATH) or skrouterd=PATH [default: as before, at first embedded]
     ///
-    /// skrouterd is the network's own router, installed on this host; only a gateway of type service may run it. It is
+    /// skrouterd is the network's own router, for a service the one that is installed on this host, for a container that of
+    /// the network's image, which QDROUTERD_IMAGE or SKUPPER_IMAGE_REGISTRY name [default: quay.io/skupper/skupper-router]. It is
     /// asked and changed through a port of 127.0.0.1, which lets in who has a certificate of the network. It does not
     /// drain when it stops, and reads certificates when it starts.
     #[arg(long, value_name = "ROUTER", value_parser = RouterChoice::parse)]
@@ -120,7 +121,8 @@ impl InstallArguments {
         }
         let home = Home::of(definition.name.as_str())?;
         let before = Record::read(&home)?;
-        let options = self.options(before.as_ref(), token.is_some())?;
+        let kind = self.kind.or(before.as_ref().map(|record| record.kind)).unwrap_or_default();
+        let options = self.options(before.as_ref(), kind, token.is_some())?;
         let recorded;
         let proxy = match self.proxy.url() {
             Some(_) => &self.proxy,
@@ -134,19 +136,18 @@ impl InstallArguments {
         let wishes = UplinkWishes { token, router_id_suffix: options.router_id_suffix.as_deref(), proxy };
         let parts = Parts::of_definition(&file, definition, &wishes)?;
         let first = before.is_none();
-        let kind = self.kind.or(before.map(|record| record.kind)).unwrap_or_default();
         Ok(Chosen { parts, kind, options, first })
     }
 
     /// What is not said again stays; how it links is said anew with a new token.
-    fn options(&self, before: Option<&Record>, anew: bool) -> Result<Options, Failure> {
+    fn options(&self, before: Option<&Record>, kind: GatewayType, anew: bool) -> Result<Options, Failure> {
         let before = before.map(|record| &record.options);
         let link = before.filter(|_| !anew);
         Ok(Options {
             drain_timeout: self.drain_timeout.or(before.map(|options| options.drain_timeout)).unwrap_or(DRAIN),
             router_id_suffix: self.router_id_suffix.clone().or_else(|| link?.router_id_suffix.clone()),
             proxy: self.proxy.url().or_else(|| link?.proxy.clone()),
-            router: RouterChoice::router(self.router.as_ref(), before.map(|options| &options.router))?,
+            router: RouterChoice::router(self.router.as_ref(), before.map(|options| &options.router), kind)?,
         })
     }
 }

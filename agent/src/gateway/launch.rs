@@ -73,7 +73,9 @@ impl Arguments {
         let home = Home::of(&bundle.name)?;
         let site_id = site_id(&home)?;
         let before = Record::read(&home)?;
-        let router = RouterChoice::router(self.router.as_ref(), before.as_ref().map(|record| &record.options.router))?;
+        let kind = self.kind.or(before.as_ref().map(|record| record.kind)).unwrap_or_default();
+        let running = before.as_ref().map(|record| &record.options.router);
+        let router = RouterChoice::router(self.router.as_ref(), running, kind)?;
         let mut config = self.router_config(&bundle, &home, &site_id)?;
         let definition = match &bundle.maker {
             Maker::Moorline { definition, .. } => {
@@ -110,7 +112,6 @@ impl Arguments {
         let drain = before.as_ref().map(|record| record.options.drain_timeout);
         let drain_timeout = self.drain_timeout.or(drain).unwrap_or(DRAIN);
         let options = Options { drain_timeout, router, ..Options::default() };
-        let kind = self.kind.or(before.map(|record| record.kind)).unwrap_or_default();
         Planned::of(parts, kind, options).await?.carry_out(&turn, self.wait).await
     }
 

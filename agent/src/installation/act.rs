@@ -72,6 +72,8 @@ impl<'a> Acting<'a> {
         record.directories.dedup();
         record.linger |= steps.contains(&Step::Linger);
         record.at_boot |= steps.iter().any(|step| matches!(step, Step::AtBoot { .. }));
+        let fetched = |step: &Step| if let Step::Fetch { name } = step { Some(name.clone()) } else { None };
+        record.image = steps.iter().find_map(fetched).or(record.image);
         record.restart = steps.iter().find_map(Step::restarts).map(str::to_owned);
         files::private_dir(self.home.path()).or_runtime()?;
         record.write(self.home)?;

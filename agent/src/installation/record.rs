@@ -31,6 +31,9 @@ pub(crate) struct Record {
     /// The unit that starts its engine's containers after a boot was enabled for it.
     #[serde(default)]
     pub(crate) at_boot: bool,
+    /// The image that was fetched for it.
+    #[serde(default)]
+    pub(crate) image: Option<String>,
     /// What the command line said of it, for the next time.
     pub(crate) options: Options,
     /// Why its router must be started anew; said before what it reads is changed, until it was.
@@ -58,6 +61,7 @@ impl Record {
             directories: Vec::new(),
             linger: false,
             at_boot: false,
+            image: None,
             options: Options::default(),
             restart: None,
         }

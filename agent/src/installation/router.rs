@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use moorline_containers::{Environment, network_image};
 use moorline_definition::router_config::{HttpBridge, Listener, RouterConfig, UPLINK_PROFILE};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::keeper::GatewayType;
 use crate::failure::{Blame, Failure};
 
 const SKROUTERD: &str = "skrouterd";
+/// The release of the network's image that definitions of version 1 go with.
+const IMAGE_TAG: &str = "2.7.6";
 /// To say a version.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// From it on there is no HTTP in it, and proxies are.
@@ -33,12 +37,23 @@ pub(crate) enum Router {
     Skrouterd(Skrouterd),
 }
 
-/// The network's own router, installed on this host.
+/// The network's own router.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Skrouterd {
-    pub(crate) program: PathBuf,
+    #[serde(flatten)]
+    origin: Origin,
     /// On 127.0.0.1; it stays the same. Only who has the gateway's own certificate is let in.
     pub(crate) management_port: u16,
+}
+
+/// Where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Origin {
+    /// It is installed on this host.
+    Program(PathBuf),
+    /// It is in a container's image.
+    Image(String),
 }
 
 /// What the command line says of it.
@@ -60,21 +75,26 @@ impl RouterChoice {
     }
 
     /// `before`: what the gateway runs now. What is not chosen stays.
-    pub(crate) fn router(choice: Option<&Self>, before: Option<&Router>) -> Result<Router, Failure> {
-        let program = match choice {
+    pub(crate) fn router(choice: Option<&Self>, before: Option<&Router>, kind: GatewayType) -> Result<Router, Failure> {
+        let path = match choice {
             None => return Ok(before.cloned().unwrap_or_default()),
             Some(RouterChoice::Embedded) => return Ok(Router::Embedded),
-            Some(RouterChoice::Skrouterd(Some(path))) => std::path::absolute(path)
-                .with_context(|| path.display().to_string())
-                .or_input()
-                .and_then(|path| if is_program(&path) { Ok(path) } else { Err(missing(&path.display())) })?,
-            Some(RouterChoice::Skrouterd(None)) => on_path().ok_or_else(|| missing(&SKROUTERD))?,
+            Some(RouterChoice::Skrouterd(path)) => path,
+        };
+        let origin = match (kind, path) {
+            (GatewayType::Service, path) => Origin::Program(program(path.as_deref())?),
+            (_, None) => Origin::Image(network_image(&Environment::of_process(), IMAGE_TAG)),
+            (_, Some(_)) => {
+                return Err(Failure::Input(anyhow!(
+                    "in a container skrouterd is that of its image: say --router skrouterd, and QDROUTERD_IMAGE for another image"
+                )));
+            }
         };
         let management_port = match before {
             Some(Router::Skrouterd(before)) => before.management_port,
             _ => free_port()?,
         };
-        Ok(Router::Skrouterd(Skrouterd { program, management_port }))
+        Ok(Router::Skrouterd(Skrouterd { origin, management_port }))
     }
 }
 
@@ -85,7 +105,10 @@ impl Router {
     /// What it cannot serve.
     pub(crate) async fn fit(&self, config: &mut RouterConfig) -> Result<(), Failure> {
         let Router::Skrouterd(skrouterd) = self else { return Ok(()) };
-        let version = skrouterd.version().await?;
+        let Some(version) = skrouterd.version().await? else {
+            config.listeners.push(skrouterd.listener());
+            return Ok(());
+        };
         let release: u32 = version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or_default();
         let http: Vec<&HttpBridge> = config.http_connectors.iter().chain(&config.http_listeners).collect();
         if release >= WITHOUT_HTTP && !http.is_empty() {
@@ -106,9 +129,35 @@ impl Router {
 }
 
 impl Skrouterd {
-    async fn version(&self) -> Result<String, Failure> {
-        let asked = Command::new(&self.program).arg("--version").kill_on_drop(true).output();
-        let name = self.program.display();
+    /// The program of a service.
+    pub(crate) fn program(&self) -> Result<&Path, Failure> {
+        match &self.origin {
+            Origin::Program(path) => Ok(path),
+            Origin::Image(_) => Err(Failure::Input(anyhow!("say --router skrouterd again: a service has no image"))),
+        }
+    }
+
+    /// The image of a container.
+    pub(crate) fn image(&self) -> Result<&str, Failure> {
+        match &self.origin {
+            Origin::Image(name) => Ok(name),
+            Origin::Program(_) => {
+                Err(Failure::Input(anyhow!("say --router skrouterd again: a container has an image")))
+            }
+        }
+    }
+
+    /// None: an image that does not tell by its tag.
+    async fn version(&self) -> Result<Option<String>, Failure> {
+        let program = match &self.origin {
+            Origin::Program(path) => path,
+            Origin::Image(name) => {
+                let tag = name.rsplit('/').next().and_then(|last| last.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+                return Ok(tag.filter(|tag| tag.starts_with(|c: char| c.is_ascii_digit())));
+            }
+        };
+        let asked = Command::new(program).arg("--version").kill_on_drop(true).output();
+        let name = program.display();
         let output = timeout(PATIENCE, asked)
             .await
             .map_err(|_| Failure::Runtime(anyhow!("{name} --version: no answer within {} s", PATIENCE.as_secs())))?;
@@ -118,7 +167,7 @@ impl Skrouterd {
             let why = String::from_utf8_lossy(&output.stderr);
             return Err(Failure::Input(anyhow!("{name} says no version: {} {}", output.status, why.trim())));
         }
-        Ok(said)
+        Ok(Some(said))
     }
 
     /// It has no sockets in the file system, and whoever is on this host reaches a port of 127.0.0.1: so it lets in who has
@@ -136,6 +185,12 @@ impl Skrouterd {
         listener.extra.insert("requireSsl".to_owned(), true.into());
         listener
     }
+}
+
+fn program(path: Option<&Path>) -> Result<PathBuf, Failure> {
+    let Some(path) = path else { return on_path().ok_or_else(|| missing(&SKROUTERD)) };
+    let path = std::path::absolute(path).with_context(|| path.display().to_string()).or_input()?;
+    if is_program(&path) { Ok(path) } else { Err(missing(&path.display())) }
 }
 
 fn on_path() -> Option<PathBuf> {
@@ -167,14 +222,30 @@ mod tests {
 
     #[test]
     fn what_is_not_chosen_stays() {
-        let before = Router::Skrouterd(Skrouterd { program: "/usr/sbin/skrouterd".into(), management_port: 20_001 });
-        let router = |choice: Option<RouterChoice>| RouterChoice::router(choice.as_ref(), Some(&before)).ok();
+        let before = Router::Skrouterd(Skrouterd {
+            origin: Origin::Program("/usr/sbin/skrouterd".into()),
+            management_port: 20_001,
+        });
+        let service = GatewayType::Service;
+        let router = |choice: Option<RouterChoice>| RouterChoice::router(choice.as_ref(), Some(&before), service).ok();
         assert_eq!(router(None), Some(before.clone()));
         assert_eq!(router(Some(RouterChoice::Embedded)), Some(Router::Embedded));
         let other = RouterChoice::parse("skrouterd=/bin/sh").unwrap();
-        let moved = Router::Skrouterd(Skrouterd { program: "/bin/sh".into(), management_port: 20_001 });
+        let moved = Router::Skrouterd(Skrouterd { origin: Origin::Program("/bin/sh".into()), management_port: 20_001 });
         assert_eq!(router(Some(other)), Some(moved));
         assert!(RouterChoice::parse("skrouterd=").is_err() && RouterChoice::parse("qdrouterd").is_err());
-        assert!(RouterChoice::router(Some(&RouterChoice::Skrouterd(Some("/missing".into()))), None).is_err());
+        assert!(RouterChoice::router(Some(&RouterChoice::Skrouterd(Some("/missing".into()))), None, service).is_err());
+        // The image of a container, which nobody else chooses by a path.
+        let skrouterd = RouterChoice::Skrouterd(None);
+        let Ok(Router::Skrouterd(chosen)) = RouterChoice::router(Some(&skrouterd), Some(&before), GatewayType::Podman)
+        else {
+            panic!("no router");
+        };
+        assert!(chosen.image().is_ok() && chosen.program().is_err());
+        let path = RouterChoice::Skrouterd(Some("/bin/sh".into()));
+        assert!(RouterChoice::router(Some(&path), None, GatewayType::Docker).is_err());
+        let kept = serde_json::to_value(Router::Skrouterd(chosen.clone())).unwrap();
+        assert_eq!(kept["skrouterd"]["image"], chosen.image().unwrap_or_default());
+        assert_eq!(serde_json::from_value::<Router>(kept).unwrap(), Router::Skrouterd(chosen));
     }
 }

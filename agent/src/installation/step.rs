@@ -27,6 +27,8 @@ pub(crate) enum Step {
     AtBoot { unit: String },
     /// An image that holds the program is made.
     Image { name: String },
+    /// The network's image is fetched from its registry.
+    Fetch { name: String },
     /// A container is made.
     Create { name: String },
     /// A container makes way for a new one: its connections end.
@@ -52,6 +54,7 @@ impl Step {
             Step::Enable { .. } | Step::AtBoot { .. } => "enable",
             Step::Linger => "linger",
             Step::Image { .. } => "image",
+            Step::Fetch { .. } => "fetch",
             Step::Create { .. } => "create",
             Step::Replace { .. } => "replace",
             Step::Start { .. } => "start",
@@ -72,6 +75,7 @@ impl Step {
             Step::Enable { unit } => unit.clone(),
             Step::AtBoot { unit } => format!("{unit}: containers start after a boot"),
             Step::Image { name }
+            | Step::Fetch { name }
             | Step::Create { name }
             | Step::Replace { name, .. }
             | Step::Start { name }

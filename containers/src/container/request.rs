@@ -7,6 +7,9 @@ use bollard::models::{ContainerCreateBody, HealthConfig, HostConfig, RestartPoli
 use super::{BindMount, Container, HealthCheck};
 use crate::{Address, EngineFault, Facts, Kind};
 
+/// How much a directory in memory holds, and for whom.
+const SCRATCH: &str = "rw,nosuid,nodev,noexec,size=16m,mode=1777";
+
 pub(super) fn body(container: &Container, facts: &Facts) -> Result<ContainerCreateBody, EngineFault> {
     let binds = container.mounts.iter().map(|mount| bind(mount, facts)).collect::<Result<_, _>>()?;
     let (user, userns_mode) = user(container, facts);
@@ -14,6 +17,7 @@ pub(super) fn body(container: &Container, facts: &Facts) -> Result<ContainerCrea
         binds: Some(binds),
         network_mode: Some("host".to_owned()),
         restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::ALWAYS), maximum_retry_count: None }),
+        tmpfs: Some(container.scratch.iter().map(|path| (path.display().to_string(), SCRATCH.to_owned())).collect()),
         readonly_rootfs: Some(true),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),

@@ -96,6 +96,7 @@ pub(crate) async fn container(engine: &Engine, name: &str, command: &[&str]) -> 
             (label::GATEWAY.to_owned(), name.to_owned()),
         ]),
         mounts: vec![BindMount { source: directory, target: "/config".into(), writable: false }],
+        scratch: vec!["/scratch".into()],
         owner,
         health: Some(HealthCheck {
             command: vec!["/moorline".into(), "health".into()],

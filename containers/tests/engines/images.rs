@@ -43,7 +43,9 @@ async fn fetched() {
     let image = "registry.invalid/skupper/skupper-router:2.7.3";
     let fault = engine.pull(image, &mut progress).await.unwrap_err();
     assert!(matches!(&fault, EngineFault::Offline { image: named, .. } if named == image), "{fault:?}");
-    assert!(fault.to_string().contains("QDROUTERD_IMAGE"), "{fault}");
+    for word in ["QDROUTERD_IMAGE", "registry, registry.invalid, cannot", " load -i "] {
+        assert!(fault.to_string().contains(word), "{fault}");
+    }
     let fault = engine.pull("127.0.0.1:9/x/y", &mut progress).await.unwrap_err();
     assert!(matches!(&fault, EngineFault::Offline { .. }), "{fault:?}");
 }

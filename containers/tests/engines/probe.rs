@@ -30,6 +30,7 @@ fn report() {
     println!("change the key: {}", can(fs::write("/config/key", "")));
     println!("write to the root: {}", can(fs::write("/x", "")));
     println!("write to /tmp: {}", can(fs::write("/tmp/x", "")));
+    println!("write to /scratch: {}", can(fs::write("/scratch/x", "")));
     println!("a variable: {}", env::var("SKUPPER_SITE_ID").unwrap_or_default());
     println!("a TCP socket: {}", can(std::net::TcpListener::bind("127.0.0.1:0").map(drop)));
     println!("the host's network: {}", fs::read_link("/proc/self/ns/net").unwrap().display());

@@ -7,7 +7,7 @@ use moorline_containers::{Kind, Lifecycle};
 
 use crate::host::{container, engine, secrets};
 
-const IN_FORCE: [(&str, &str); 11] = [
+const IN_FORCE: [(&str, &str); 12] = [
     ("capabilities", "0000000000000000 0000000000000000 0000000000000000"),
     ("no new privileges", "1"),
     ("filtered system calls", "2"),
@@ -15,6 +15,7 @@ const IN_FORCE: [(&str, &str); 11] = [
     ("write to the configuration", "no"),
     ("change the key", "no"),
     ("write to the root", "no"),
+    ("write to /scratch", "yes"),
     ("a variable", "gateway x=1"),
     ("a TCP socket", "yes"),
     ("/etc/hosts", "yes"),

@@ -14,14 +14,15 @@ use nix::unistd::{Gid, Uid};
 use tokio::time::{Instant, sleep};
 
 use super::boot::{self, Missing};
+use super::fetch::Fetching;
 use super::{Gateway, GatewayType};
 use crate::failure::{Blame, Failure};
 use crate::gateway::configuration;
-use crate::installation::home::Home;
+use crate::installation::contact::Contact;
 use crate::installation::record::Record;
 use crate::installation::router::Router;
+use crate::installation::router_arguments;
 use crate::installation::step::Step;
-use crate::installation::{live, router_arguments};
 
 /// What the program is called in its image.
 const PROGRAM: &str = "/moorline";
@@ -45,9 +46,9 @@ pub(crate) struct ContainerKeeper {
 pub(crate) struct WantedContainer {
     pub(crate) kind: GatewayType,
     container: Container,
-    /// What the image is made of.
-    program: Vec<u8>,
-    home: Home,
+    /// What the image is made of; none: others made it.
+    program: Option<Vec<u8>>,
+    contact: Contact,
     /// Files of this user that enabling a unit makes.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -70,45 +71,66 @@ impl ContainerKeeper {
     }
 
     pub(super) fn wanted(&self, gateway: &Gateway<'_>) -> Result<WantedContainer, Failure> {
-        if *gateway.router != Router::Embedded {
-            return Err(Failure::Input(anyhow!(
-                "in a container a gateway has the embedded router: leave --router out"
-            )));
-        }
         let home = gateway.home;
-        let program = match gateway.program {
-            Some(bytes) => bytes.to_vec(),
-            None => fs::read("/proc/self/exe").context("this program cannot be read").or_runtime()?,
-        };
-        let health = ["health", &configuration::text(&home.status_socket(self.kind))?].map(str::to_owned);
-        let command = router_arguments(home, self.kind, &home.config(), gateway.drain)?;
         let mut container = Container {
             name: gateway.name.parse::<ContainerName>().or_input()?,
-            image: router_image_name(&program),
-            entrypoint: Some(vec![PROGRAM.to_owned()]),
-            command,
+            image: String::new(),
+            entrypoint: None,
+            command: Vec::new(),
             environment: vec![("SKUPPER_SITE_ID".to_owned(), configuration::site(gateway.name, gateway.site_id))],
             labels: BTreeMap::from([
                 (label::APPLICATION.to_owned(), "skupper".to_owned()),
                 (label::GATEWAY.to_owned(), gateway.name.to_owned()),
             ]),
             // The same paths inside and outside: the router's configuration names them.
-            mounts: vec![mount(home.path(), false), mount(&home.sockets(self.kind), true)],
+            mounts: vec![mount(home.path(), false)],
+            scratch: Vec::new(),
             owner: Owner { uid: Uid::effective().as_raw(), gid: Gid::effective().as_raw() },
-            health: Some(HealthCheck {
-                command: [&[PROGRAM.to_owned()], health.as_slice()].concat(),
-                interval: Duration::from_secs(30),
-                timeout: Duration::from_secs(5),
-                start_period: Duration::from_secs(10),
-                retries: 3,
-            }),
+            health: None,
             stop_grace: gateway.drain + STOP_MARGIN,
+        };
+        let program = match gateway.router {
+            Router::Embedded => Some(self.embedded(gateway, &mut container)?),
+            Router::Skrouterd(skrouterd) => {
+                container.image = skrouterd.image()?.to_owned();
+                let variables = [
+                    ("QDROUTERD_CONF_TYPE", "json".to_owned()),
+                    ("QDROUTERD_CONF", configuration::text(&home.config())?),
+                ];
+                container.environment.extend(variables.map(|(name, value)| (name.to_owned(), value)));
+                // Its start script writes there what it makes of the configuration.
+                container.scratch.push(PathBuf::from("/tmp"));
+                None
+            }
         };
         // Whatever of it changes, it is another container.
         let said = format!("{container:?}");
         container.labels.insert(label::CONFIGURATION.to_owned(), sha256(said.as_bytes()));
         let files = boot::links(&self.engine)?;
-        Ok(WantedContainer { kind: self.kind, container, program, home: home.clone(), files })
+        let contact = Contact { home: home.clone(), kind: self.kind, router: gateway.router.clone() };
+        Ok(WantedContainer { kind: self.kind, container, program, contact, files })
+    }
+
+    /// Has a container run this program; what the image is made of.
+    fn embedded(&self, gateway: &Gateway<'_>, container: &mut Container) -> Result<Vec<u8>, Failure> {
+        let home = gateway.home;
+        let program = match gateway.program {
+            Some(bytes) => bytes.to_vec(),
+            None => fs::read("/proc/self/exe").context("this program cannot be read").or_runtime()?,
+        };
+        let health = ["health", &configuration::text(&home.status_socket(self.kind))?].map(str::to_owned);
+        container.image = router_image_name(&program);
+        container.entrypoint = Some(vec![PROGRAM.to_owned()]);
+        container.command = router_arguments(home, self.kind, &home.config(), gateway.drain)?;
+        container.mounts.push(mount(&home.sockets(self.kind), true));
+        container.health = Some(HealthCheck {
+            command: [&[PROGRAM.to_owned()], health.as_slice()].concat(),
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            start_period: Duration::from_secs(10),
+            retries: 3,
+        });
+        Ok(program)
     }
 
     pub(super) async fn look(&self, wanted: &WantedContainer) -> Result<FoundContainer, Failure> {
@@ -125,7 +147,13 @@ impl ContainerKeeper {
     pub(super) async fn act(&self, step: &Step, wanted: &WantedContainer) -> anyhow::Result<Option<String>> {
         let (engine, name) = (&self.engine, &wanted.container.name);
         match step {
-            Step::Image { .. } => drop(engine.router_image(&wanted.program).await?),
+            Step::Image { .. } => drop(engine.router_image(wanted.program.as_deref().unwrap_or_default()).await?),
+            Step::Fetch { name } => {
+                let mut fetching = Fetching::begin();
+                let fetched = engine.pull(name, &mut |progress| fetching.heard(progress)).await;
+                fetching.end();
+                fetched?;
+            }
             Step::Create { .. } => drop(engine.create(&wanted.container).await?),
             // Until then it runs: said, not failed.
             Step::AtBoot { unit } => {
@@ -150,7 +178,7 @@ impl ContainerKeeper {
     pub(super) async fn undo(&self, step: &Step, wanted: &WantedContainer) -> anyhow::Result<()> {
         let name = &wanted.container.name;
         match step {
-            Step::Image { .. } => drop(self.engine.remove_image(&wanted.container.image).await?),
+            Step::Image { .. } | Step::Fetch { .. } => drop(self.engine.remove_image(&wanted.container.image).await?),
             // Somebody else may have taken the name, which is why ours was not made.
             Step::Create { .. } => self.remove_ours(name, name.as_ref(), wanted.container.stop_grace).await?,
             Step::Start { .. } => self.engine.stop(name, wanted.container.stop_grace).await?,
@@ -210,7 +238,7 @@ impl ContainerKeeper {
     async fn serves(&self, wanted: &WantedContainer) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            let Err(silent) = live::status(&wanted.home.status_socket(self.kind)).await else { return Ok(()) };
+            let Err(silent) = wanted.contact.status().await else { return Ok(()) };
             let found = self.engine.observe(&wanted.container.name).await?;
             let ended = found
                 .is_none_or(|found| matches!(found.state, Lifecycle::Exited | Lifecycle::Dead) || found.restarts > 0);
@@ -232,6 +260,12 @@ impl ContainerKeeper {
             let removed = self.remove_ours(&name, &record.gateway, grace).await;
             note(format!("remove {name}"), removed.err().map(|fault| fault.to_string()));
         }
+        let image = match image {
+            Some(image) if record.image.as_ref() == Some(&image) || self.made_here(&image).await.or_runtime()? => {
+                Some(image)
+            }
+            _ => None,
+        };
         if let Some(image) = image {
             // Another gateway's may be made of it.
             note(
@@ -245,6 +279,11 @@ impl ContainerKeeper {
             note("start containers after a boot no more".to_owned(), disabled.err().map(|fault| format!("{fault:#}")));
         }
         Ok(left)
+    }
+
+    /// Whether an image is one that this program made.
+    async fn made_here(&self, image: &str) -> Result<bool, EngineFault> {
+        Ok(self.engine.image(image).await?.is_some_and(|image| image.labels.contains_key(label::BINARY)))
     }
 
     /// Stops and removes a container of the gateway's; another's of that name stays.
@@ -297,7 +336,8 @@ impl WantedContainer {
             )));
         }
         if !found.image {
-            steps.push(Step::Image { name: self.container.image.clone() });
+            let name = self.container.image.clone();
+            steps.push(if self.program.is_some() { Step::Image { name } } else { Step::Fetch { name } });
         }
         if found.container.is_none() {
             steps.push(Step::Create { name: name.to_string() });

@@ -2,6 +2,7 @@
 
 mod boot;
 pub(crate) mod container;
+mod fetch;
 pub(crate) mod unit;
 
 use std::path::{Path, PathBuf};

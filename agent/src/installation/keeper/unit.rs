@@ -131,7 +131,7 @@ impl UnitKeeper {
                 arguments: router_arguments(home, kind, &config, gateway.drain)?,
             },
             Router::Skrouterd(skrouterd) => Program {
-                path: skrouterd.program.clone(),
+                path: skrouterd.program()?.to_owned(),
                 arguments: vec!["-c".to_owned(), configuration::text(&config)?],
             },
         };
