@@ -18,12 +18,12 @@ pub fn run_there(script: &str, arguments: &[&str], environment: &[(&str, &str)],
     let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
     open(dir.path());
     let (tests, moorline) = (dir.path().join("tests"), dir.path().join("moorline"));
-    for (from, to) in
-        [(std::env::current_exe().expect("where this test is"), &tests), (program().to_owned(), &moorline)]
-    {
-        fs::copy(from, to).expect("there is room");
-        open(to);
-    }
+    fs::copy(std::env::current_exe().expect("where this test is"), &tests).expect("there is room");
+    // What a debugger would want is more than bundles take.
+    let stripped = Command::new("strip").arg("-o").arg(&moorline).arg(program()).status().expect("start strip");
+    assert!(stripped.success(), "strip: {stripped}");
+    open(&tests);
+    open(&moorline);
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts").join(script));
     command.env("SHOWN", dir.path()).args(arguments).arg("env").arg(format!("MOORLINE_BIN={}", moorline.display()));
     command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));

@@ -208,9 +208,14 @@ impl Connection {
             // 2.7.2: handle-max says which error this is.
             return Err(Fault::connection(FRAMING_ERROR, format!("handle {} is above the handle-max", remote.handle)));
         }
-        if session.remote_handles.contains_key(&remote.handle) {
-            return Err(Fault::session(id, HANDLE_IN_USE, format!("handle {} is in use", remote.handle)));
+        if let Some(&key) = session.remote_handles.get(&remote.handle) {
+            // There are peers that never answer a refusal, and give its handle to the next link.
+            if self.links.get(key).is_some_and(|link| link.state != LinkState::DetachSent) {
+                return Err(Fault::session(id, HANDLE_IN_USE, format!("handle {} is in use", remote.handle)));
+            }
+            self.remove_link(key);
         }
+        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
         let links = &self.links;
         let answered = session.awaiting.iter().position(|&key| {
             links.get(key).is_some_and(|link| link.role == remote.attach.role && link.name == remote.attach.name)

@@ -148,8 +148,13 @@ fn our_detach_carries_its_error_and_a_refusal_is_seen() {
             matches!(&error, DetachError::RemoteClosedWithError(error) if error.description.as_deref() == Some("slammed")),
             "{error:?}"
         );
+        // After a refusal that peer's session is not to be relied on: it may answer, and use the link's handle again, in
+        // either order. So each has one of its own.
+        let mut session = Session::begin(&mut connection).await.unwrap();
         assert!(Sender::attach(&mut session, "refused", "nowhere").await.is_err());
+        let mut session = Session::begin(&mut connection).await.unwrap();
         assert!(Receiver::attach(&mut session, "refused-too", "nowhere").await.is_err());
+        let mut session = Session::begin(&mut connection).await.unwrap();
         // A detach that does not close is answered alike.
         let sender = Sender::attach(&mut session, "loose", "accept").await.unwrap();
         sender.detach().await.map_err(|(_, error)| error).unwrap();
