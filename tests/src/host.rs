@@ -27,7 +27,6 @@ pub fn run_there(script: &str, arguments: &[&str], environment: &[(&str, &str)],
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts").join(script));
     command.env("SHOWN", dir.path()).args(arguments).arg("env").arg(format!("MOORLINE_BIN={}", moorline.display()));
     command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
-    command.env("SHOWN", dir.path());
     command.arg(&tests).args(["--exact", test, "--ignored", "--nocapture"]);
     let output = command.output().expect("the script is there");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
