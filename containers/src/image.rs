@@ -148,7 +148,6 @@ impl Engine {
     }
 }
 
-/// SHA-256 in hexadecimal digits.
 /// The SHA-256 of bytes, as 64 hexadecimal digits: for labels.
 pub fn sha256(bytes: &[u8]) -> String {
     digest::digest(&digest::SHA256, bytes).as_ref().iter().fold(String::new(), |mut text, byte| {
@@ -201,8 +200,15 @@ fn refused(engine: Kind, image: &str, error: Error) -> EngineFault {
         "tls handshake",
     ]) {
         EngineFault::Offline { registry: registry(&image), image, engine, message }
-    } else if has(&["denied", "unauthorized", "not found", "manifest unknown", "authentication required", "forbidden"])
-    {
+    } else if has(&[
+        "denied",
+        "unauthorized",
+        "not found",
+        "manifest unknown",
+        "name unknown",
+        "authentication required",
+        "forbidden",
+    ]) {
         EngineFault::PullDenied { image, message }
     } else {
         fault

@@ -1,8 +1,11 @@
 //! Images that are made here, and images of others.
 
+use std::time::Duration;
+
 use moorline_containers::{EngineFault, PullProgress, label};
 
-use crate::host::{engine, probe};
+use crate::host::{container, engine, probe, until};
+use crate::registry::Registry;
 
 #[tokio::test]
 #[ignore = "needs tests/hosts/engine"]
@@ -48,6 +51,49 @@ async fn fetched() {
     }
     let fault = engine.pull("127.0.0.1:9/x/y", &mut progress).await.unwrap_err();
     assert!(matches!(&fault, EngineFault::Offline { .. }), "{fault:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs tests/hosts/engine"]
+async fn from_a_registry() {
+    let (engine, registry) = (engine().await, Registry::serve(&probe()));
+    let name = registry.image();
+    assert_eq!(engine.image(&name).await.unwrap(), None);
+    let mut steps = Vec::new();
+    let image = engine.pull(&name, &mut |step| steps.push(step)).await.unwrap();
+    assert!(image.tags.contains(&name), "{image:?}");
+    assert!(steps.iter().any(|step| matches!(step, PullProgress::Layer { .. })), "{steps:?}");
+    assert_eq!(engine.image(&name).await.unwrap().as_ref(), Some(&image));
+    assert_eq!(registry.fetched(), 1);
+
+    // The registry may have another by now, which is asked; what is here is not fetched twice.
+    let again = engine.pull(&name, &mut |_| {}).await.unwrap();
+    assert_eq!((again.id, registry.fetched()), (image.id, 1));
+
+    let mut wanted = container(&engine, "fetched", &["say", "here"]).await;
+    wanted.image = name;
+    engine.create(&wanted).await.unwrap();
+    engine.start(&wanted.name).await.unwrap();
+    let observed = until(&engine, &wanted.name, |observed| observed.running).await;
+    assert_eq!(observed.image, wanted.image);
+    let mut said = String::new();
+    for _ in 0..200 {
+        said = engine.log_tail(&wanted.name, 10).await.unwrap();
+        if said.contains("here") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(said.contains("here"), "{said}");
+    engine.remove(&wanted.name).await.unwrap();
+
+    for absent in ["network/router:9.9", "network/no-router:2.7"] {
+        let absent = registry.named(absent);
+        let fault = engine.pull(&absent, &mut |_| {}).await.unwrap_err();
+        println!("{fault}");
+        assert!(matches!(&fault, EngineFault::PullDenied { image, .. } if *image == absent), "{fault:?}");
+        assert!(fault.to_string().starts_with(&format!("the registry does not hand out {absent}: ")), "{fault}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod containers;
 mod host;
 mod images;
+mod registry;
 mod sandbox;
 
 use host::{beside, beside_with};
@@ -20,6 +21,11 @@ fn images_are_made_here() {
 #[test]
 fn images_of_others_are_fetched_or_it_is_said_why_not() {
     beside(&["docker", "podman"], "images::fetched");
+}
+
+#[test]
+fn images_of_a_registry_run() {
+    beside(&["docker", "podman"], "images::from_a_registry");
 }
 
 #[test]
