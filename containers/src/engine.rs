@@ -68,10 +68,7 @@ impl Engine {
     /// The engine that listens at `endpoint`.
     pub async fn at(endpoint: Endpoint) -> Result<Engine, EngineFault> {
         let (docker, rootless) = connect(&endpoint).await?;
-        let no_engine = |cause: &dyn std::error::Error| EngineFault::NotAnEngine {
-            address: endpoint.address.clone(),
-            cause: chain(cause),
-        };
+        let no_engine = |cause: &dyn std::error::Error| not_an_engine(&endpoint, chain(cause));
         let docker = docker.negotiate_version().await.map_err(|cause| no_engine(&cause))?;
         let said = docker.version().await.map_err(|cause| no_engine(&cause))?;
         let info = docker.info().await.map_err(|cause| EngineFault::of("tell about itself", cause))?;
@@ -153,8 +150,18 @@ fn unreachable(endpoint: &Endpoint, path: &Path, cause: &std::io::Error) -> Engi
             EngineFault::NoSocket { kind, looked: vec![endpoint.address.to_string()], command }
         }
         ErrorKind::PermissionDenied => EngineFault::PermissionDenied { kind, socket, group: group(path) },
-        _ => EngineFault::NotAnEngine { address: endpoint.address.clone(), cause: cause.to_string() },
+        _ => not_an_engine(endpoint, cause.to_string()),
     }
+}
+
+fn not_an_engine(endpoint: &Endpoint, cause: String) -> EngineFault {
+    let command = match (endpoint.kind, nix::unistd::Uid::effective().is_root()) {
+        (Kind::Podman, true) => "systemctl status podman.service",
+        (Kind::Podman, false) => "systemctl --user status podman.service",
+        (Kind::Docker, _) => "systemctl status docker.service",
+    };
+    let (kind, address) = (endpoint.kind, endpoint.address.clone());
+    EngineFault::NotAnEngine { kind, address, command: command.to_owned(), cause }
 }
 
 /// The name of the group that a file belongs to, if it is not root's.
@@ -177,4 +184,37 @@ fn start_command(kind: Kind, root: bool) -> String {
         (Kind::Docker, false) => "sudo systemctl enable --now docker",
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_is_too_old_is_told_with_the_least_that_would_do() {
+        let refusal = |kind, version: &str, api: &str| {
+            let address = Address::Unix("/run/engine.sock".into());
+            let facts = Facts {
+                kind,
+                asked: kind,
+                version: version.to_owned(),
+                api: api.to_owned(),
+                endpoint: Endpoint { kind, address, source: Source::Default },
+                rootless: false,
+                user_namespaces: false,
+                selinux: false,
+            };
+            facts.fit().err().map(|fault| fault.to_string())
+        };
+        let said = |text: &str| Some(text.to_owned());
+        assert_eq!(refusal(Kind::Podman, "3.4.4", "1.40"), said("podman 3.4.4 is too old: 4.0 is the least"));
+        assert_eq!(refusal(Kind::Podman, "4.0.0-rc1", "1.40"), None);
+        assert_eq!(refusal(Kind::Podman, "10.0.0", "1.41"), None);
+        assert_eq!(
+            refusal(Kind::Docker, "18.09.1", "1.39"),
+            said("docker 18.09.1 is too old: 19.03 (API 1.40) is the least")
+        );
+        assert_eq!(refusal(Kind::Docker, "19.03.0", "1.40"), None);
+        assert_eq!(refusal(Kind::Docker, "28.2.2+dfsg", "1.50"), None);
+    }
 }

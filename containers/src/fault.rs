@@ -54,11 +54,17 @@ pub enum EngineFault {
         /// Why.
         cause: String,
     },
-    /// Something else answers there.
-    #[error("what listens at {address} is neither podman nor docker: {cause}")]
+    /// Something else answers there, or systemd listens for an engine that does not start.
+    #[error(
+        "what listens at {address} does not answer as podman or docker would: {cause}. If {kind} should, it may fail to start; this tells why: {command}"
+    )]
     NotAnEngine {
+        /// The engine that was looked for.
+        kind: Kind,
         /// Where.
         address: Address,
+        /// What tells the state of its service.
+        command: String,
         /// What came of asking.
         cause: String,
     },
@@ -77,7 +83,7 @@ pub enum EngineFault {
     TooOld {
         /// The engine.
         kind: Kind,
-        /// Its version, for docker that of its API.
+        /// Its version.
         version: String,
         /// The least that would do.
         least: &'static str,

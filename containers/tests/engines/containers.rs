@@ -136,6 +136,24 @@ async fn after_a_reboot() {
     manager.disable(&unit).await.unwrap();
 }
 
+/// systemd listens, so the socket is there; but a podman without its tool for networks ends before it answers.
+#[tokio::test]
+#[ignore = "needs tests/hosts/engine"]
+async fn does_not_start() {
+    let kind = kind();
+    let configuration = Environment::of_process().home.unwrap().join(".config/containers/containers.conf");
+    let mut text = std::fs::read_to_string(&configuration).unwrap();
+    assert!(text.contains("[engine]") && !text.contains("helper_binaries_dir"), "{text}");
+    text = text.replace(
+        "[engine]",
+        "[network]\nnetwork_backend = \"netavark\"\n[engine]\nhelper_binaries_dir = [\"/nowhere\"]",
+    );
+    std::fs::write(&configuration, text).unwrap();
+    let fault = Engine::find(kind, &Environment::of_process()).await.unwrap_err();
+    assert!(matches!(fault, EngineFault::NotAnEngine { kind: Kind::Podman, .. }), "{fault:?}");
+    assert!(fault.to_string().ends_with("this tells why: systemctl --user status podman.service"), "{fault}");
+}
+
 #[tokio::test]
 #[ignore = "needs tests/hosts/engine"]
 async fn docker_for_podman() {

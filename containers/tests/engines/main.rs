@@ -59,6 +59,11 @@ fn what_is_missing_after_a_reboot_is_said() {
 }
 
 #[test]
+fn an_engine_that_does_not_start_is_told() {
+    beside(&["rootless"], "containers::does_not_start");
+}
+
+#[test]
 fn the_other_engine_is_told() {
     beside(&["docker"], "containers::docker_for_podman");
     beside(&["podman"], "containers::podman_for_docker");
