@@ -4,6 +4,7 @@
 //! while the program runs, through the router's management.
 
 mod control;
+mod journal;
 mod modules;
 mod recent;
 
@@ -75,6 +76,9 @@ fn targets(levels: &str) -> Targets {
 fn begin(levels: Targets, format: Format) {
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match format {
+        Format::Text if journal::reads_stderr() => {
+            lines.with_writer(journal::Prioritised).without_time().with_level(false).with_ansi(false).boxed()
+        }
         Format::Text => lines.with_ansi(output::coloured()).boxed(),
         Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };

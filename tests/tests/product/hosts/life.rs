@@ -234,6 +234,12 @@ impl Gateway {
         });
         db.join();
         self.scene.reached(1, "after a time without network");
+        if self.kind == Kind::Service {
+            let warnings = ["journalctl", "--no-pager", "--priority=warning", "_SYSTEMD_USER_UNIT=gate.service"];
+            let told = db.good(As::Root, &warnings);
+            assert!(told.contains("link to the network lost"), "the journal has no such warning: {told}");
+            assert!(!told.contains("connection ended"), "what is no warning is one in the journal: {told}");
+        }
 
         self.remove();
         let left: Vec<PathBuf> = self.files().difference(&files).cloned().collect();
