@@ -59,7 +59,7 @@ impl Scene {
         self.app.write("/root/gate.yaml", &definition.yaml());
         let moorline = program().to_str().unwrap();
         let words = ["gateway", "generate-bundle", "/root/gate.yaml", "/root", "--state-dir", "/root/hub", "--host"];
-        self.app.good(As::Root, &[&[moorline][..], &words].concat());
+        self.app.good(As::Root, &[&[moorline][..], &words, &[self.app.address.as_str()]].concat());
         std::fs::read(self.app.file("/root/gate.tar.gz")).unwrap()
     }
 
