@@ -334,11 +334,25 @@ mod on_host {
         host.good(&["remove", "gate"]);
         assert_eq!(host.tree(), clean);
 
-        // A first installation that fails leaves nothing.
+        // A first installation whose port is taken does not begin.
         host.write(&bad);
         let output = host.run(&["apply", "gate.yaml", "--token", "token.yaml"]);
         let said = stderr(&output);
+        assert!(output.status.code() == Some(1) && said.contains("nothing was changed"), "{said}");
+        assert_eq!(host.tree(), clean, "something was changed");
+
+        // One that fails leaves nothing.
+        host.write(&host.definition());
+        let own = host.home.join(".config/systemd/user/gate.service.d");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("fail.conf"), "[Service]\nExecStartPre=/bin/false\n").unwrap();
+        let output = host.run(&["apply", "gate.yaml", "--token", "token.yaml"]);
+        let said = stderr(&output);
         assert!(output.status.code() == Some(1) && said.contains("everything is as it was"), "{said}");
+        fs::remove_dir_all(&own).unwrap();
+        for empty in [".config/systemd/user", ".config/systemd", ".config"] {
+            let _ = fs::remove_dir(host.home.join(empty));
+        }
         assert_eq!(host.tree(), clean, "something stays behind");
         assert!(host.good(&["status"]).contains("no gateway is installed"));
     }
