@@ -88,7 +88,7 @@ impl Gateway {
 
     /// What a user does to have the gateway as `definition` says, the first time and after a change.
     fn install(&self, definition: &Definition) -> String {
-        let (db, path) = (&self.scene.db, |name: &str| format!("{}/work/{name}", self.home));
+        let (db, path) = (&self.scene.db, |name: &str| format!("{}/place/{name}", self.home));
         db.good(self.who, &["mkdir", "-p", &path("")]);
         match self.from {
             From::Definition => {
@@ -114,7 +114,7 @@ impl Gateway {
         match self.from {
             From::Definition => self.moorline(&["remove", "gate"]),
             From::Bundle => {
-                let commands = format!("cd {}/work/gate && sh ./remove.py && sh ./remove.py", self.home);
+                let commands = format!("cd {}/place/gate && sh ./remove.py && sh ./remove.py", self.home);
                 self.scene.db.good(self.who, &["sh", "-c", &commands])
             }
         };
@@ -145,7 +145,7 @@ impl Gateway {
             "home/tester/.config/containers",
             "home/tester/.config/cni",
         ];
-        let ours = [format!("{}/work", self.home.trim_start_matches('/'))];
+        let ours = [format!("{}/place", self.home.trim_start_matches('/'))];
         let left = others.iter().chain(&engines).copied().chain(ours.iter().map(String::as_str));
         let left: Vec<PathBuf> = left.map(PathBuf::from).collect();
         let mut files: BTreeSet<PathBuf> = self.scene.db.changed().into_iter().collect();
