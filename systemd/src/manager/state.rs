@@ -1,9 +1,6 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use zbus::fdo::PropertiesProxy;
-use zbus::names::InterfaceName;
-use zbus::proxy::CacheProperties;
 use zbus::zvariant::OwnedValue;
 
 use super::fault::said;
@@ -87,31 +84,27 @@ impl UnitState {
 /// Reads the state of the unit `name`.
 pub(super) async fn read(proxy: &ManagerProxy<'static>, name: &UnitName) -> zbus::Result<UnitState> {
     let path = proxy.load_unit(name.as_ref()).await?;
-    let connection = proxy.inner().connection();
-    let properties = PropertiesProxy::builder(connection)
-        .destination("org.freedesktop.systemd1")?
-        .path(path)?
-        .cache_properties(CacheProperties::No)
-        .build()
+    // No interface means all of them (sd-bus): two answers could be of two moments, a service that runs and no process.
+    let answer = proxy
+        .inner()
+        .connection()
+        .call_method(Some("org.freedesktop.systemd1"), &path, Some("org.freedesktop.DBus.Properties"), "GetAll", &"")
         .await?;
-    let unit = InterfaceName::from_static_str("org.freedesktop.systemd1.Unit")?;
-    let service = InterfaceName::from_static_str("org.freedesktop.systemd1.Service")?;
-    let unit = Properties(properties.get_all(unit).await?);
-    let service = Properties(properties.get_all(service).await?);
+    let properties = Properties(answer.body().deserialize()?);
     Ok(UnitState {
-        load: load(unit.text("LoadState")),
-        load_error: unit.load_error(),
-        active: active(unit.text("ActiveState")),
-        sub: unit.text("SubState"),
+        load: load(properties.text("LoadState")),
+        load_error: properties.load_error(),
+        active: active(properties.text("ActiveState")),
+        sub: properties.text("SubState"),
         enabled: enabled(proxy, name).await?,
-        fragment: Some(unit.text("FragmentPath")).filter(|path| !path.is_empty()).map(PathBuf::from),
-        needs_reload: unit.number("NeedDaemonReload").unwrap_or(false),
-        main_pid: service.number("MainPID").filter(|pid| *pid != 0),
-        restarts: service.number("NRestarts").unwrap_or(0),
-        result: service.text("Result"),
-        exit_status: service.number("ExecMainStatus").unwrap_or(0),
-        status_text: Some(service.text("StatusText")).filter(|text| !text.is_empty()),
-        since_unix_usec: unit.number("ActiveEnterTimestamp").unwrap_or(0),
+        fragment: Some(properties.text("FragmentPath")).filter(|path| !path.is_empty()).map(PathBuf::from),
+        needs_reload: properties.number("NeedDaemonReload").unwrap_or(false),
+        main_pid: properties.number("MainPID").filter(|pid| *pid != 0),
+        restarts: properties.number("NRestarts").unwrap_or(0),
+        result: properties.text("Result"),
+        exit_status: properties.number("ExecMainStatus").unwrap_or(0),
+        status_text: Some(properties.text("StatusText")).filter(|text| !text.is_empty()),
+        since_unix_usec: properties.number("ActiveEnterTimestamp").unwrap_or(0),
     })
 }
 
