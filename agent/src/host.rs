@@ -1,5 +1,7 @@
 //! This host and this process: names and identities.
 
+use std::net::{Ipv4Addr, TcpListener};
+
 use anyhow::Context;
 use nix::sys::{prctl, signal::Signal};
 
@@ -8,6 +10,10 @@ use crate::failure::{Blame, Failure};
 /// The version of Skupper whose files and tokens ours are compatible with, for the places where Skupper expects its own
 /// version: it refuses tokens and sites whose version is below 0.8.0.
 pub(crate) const SKUPPER_VERSION: &str = "1.8.7";
+
+/// Ports that nobody gets by chance: below those that systems give to clients.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const ATTEMPTS: usize = 200;
 
 /// This host's name, without characters that have no place in a router's id.
 pub(crate) fn name() -> String {
@@ -32,4 +38,11 @@ pub(crate) fn new_id() -> String {
 /// Asks the system for SIGTERM when the process that started this one ends, so that it leaves nothing behind.
 pub(crate) fn end_with_parent() -> Result<(), Failure> {
     prctl::set_pdeathsig(Signal::SIGTERM).context("cannot be told of the end of the parent process").or_runtime()
+}
+
+/// A port of 127.0.0.1 that nobody has now. Somebody may take it before we do; who then opens it says so.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(PORTS)).take(ATTEMPTS);
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.find(free).context("no port of 127.0.0.1 is free")
 }

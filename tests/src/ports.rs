@@ -1,7 +1,8 @@
-//! TCP ports that no other test uses.
+//! TCP ports that no other test uses. Other crates' tests have this file as a module of theirs.
 
 use std::fs::{self, File, OpenOptions};
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 
 /// Below the range from which the system takes ports for outgoing connections, so that none of those sits on ours.
@@ -14,7 +15,8 @@ static CLAIMS: Mutex<Vec<File>> = Mutex::new(Vec::new());
 /// A port that is free on every address, and that no other test gets while this process runs.
 #[must_use]
 pub fn free_port() -> u16 {
-    let dir = std::env::temp_dir().join(format!("moorline-test-ports-{}", nix::unistd::getuid()));
+    let user = fs::metadata("/proc/self").expect("this process").uid();
+    let dir = std::env::temp_dir().join(format!("moorline-test-ports-{user}"));
     fs::create_dir_all(&dir).expect("a directory for the claims on ports");
     for _ in 0..1000 {
         let port = FIRST + fastrand::u16(0..COUNT);

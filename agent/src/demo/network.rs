@@ -1,7 +1,7 @@
 //! The demo's network: a hub, a gateway that binds a server, a gateway that forwards it.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use tokio::process::Command;
 use super::child::Child;
 use super::echo_server::GREETING;
 use super::round_trip::BYTES;
+use crate::host;
 use crate::output::say;
 
 /// The server's address on the network.
 const SERVICE: &str = "echo:7000";
 /// For each step; a machine under load takes its time.
-const STEP: Duration = Duration::from_secs(5);
+const STEP: Duration = Duration::from_secs(15);
 
 /// Three processes and their files. Dropping it kills the processes and removes the files.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Network {
     pub(super) async fn start(server: SocketAddr) -> anyhow::Result<Self> {
         let place =
             Place(tempfile::Builder::new().prefix("moorline-demo-").tempdir().context("a temporary directory")?);
-        let hub_address = format!("127.0.0.1:{}", free_port()?);
+        let hub_address = format!("127.0.0.1:{}", host::free_port()?);
         let state = place.text("hub");
         let hub = ["hub", "run", "--name", "demo-hub", "--state-dir", &state, "--listen", &hub_address];
         let hub = Child::start("hub", &hub)?;
@@ -65,7 +66,7 @@ impl Network {
         create_token(&token, &state).await?;
 
         place.write("far.yaml", &definition("far", "bindings", server.port()))?;
-        let port = free_port()?;
+        let port = host::free_port()?;
         place.write("near.yaml", &definition("near", "forwards", port))?;
         let far = gateway("far gateway", &place, "far")?;
         let near = gateway("near gateway", &place, "near")?;
@@ -198,10 +199,4 @@ async fn create_token(file: &str, state: &str) -> anyhow::Result<()> {
         bail!("the token cannot be made: {}", String::from_utf8_lossy(&made.stderr).trim_end());
     }
     Ok(())
-}
-
-/// A port that nobody has now. Somebody may take it before we do; the one who then fails says so.
-fn free_port() -> anyhow::Result<u16> {
-    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port of 127.0.0.1 is free")?;
-    Ok(probe.local_addr()?.port())
 }

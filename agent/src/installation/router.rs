@@ -1,7 +1,7 @@
 //! Which router a gateway runs: this program's own, or skrouterd.
 
 use std::env;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::keeper::GatewayType;
 use crate::failure::{Blame, Failure};
+use crate::host;
 
 const SKROUTERD: &str = "skrouterd";
 /// The release of the network's image that definitions of version 1 go with.
@@ -23,9 +24,6 @@ const IMAGE_TAG: &str = "2.7.6";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// From it on there is no HTTP in it, and proxies are.
 const WITHOUT_HTTP: u32 = 3;
-/// Ports that nobody has by chance: below those that systems give to clients.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
-const ATTEMPTS: usize = 200;
 const LISTENER: &str = "moorline-management";
 
 /// What a gateway runs, and what is kept of it.
@@ -92,7 +90,7 @@ impl RouterChoice {
         };
         let management_port = match before {
             Some(Router::Skrouterd(before)) => before.management_port,
-            _ => free_port()?,
+            _ => host::free_port()?,
         };
         Ok(Router::Skrouterd(Skrouterd { origin, management_port }))
     }
@@ -208,12 +206,6 @@ fn missing(what: &dyn std::fmt::Display) -> Failure {
     Failure::Input(anyhow!(
         "{what} could not be found. Please 'install skrouterd', or say where it is with --router skrouterd=PATH"
     ))
-}
-
-fn free_port() -> Result<u16, Failure> {
-    let mut ports = std::iter::repeat_with(|| fastrand::u16(PORTS)).take(ATTEMPTS);
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    ports.find(free).ok_or_else(|| Failure::Runtime(anyhow!("no port of 127.0.0.1 is free for skrouterd's management")))
 }
 
 #[cfg(test)]

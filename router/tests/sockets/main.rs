@@ -14,6 +14,8 @@ mod links;
 mod management;
 mod network;
 mod pki;
+#[path = "../../../tests/src/ports.rs"]
+mod ports;
 mod real_http;
 mod real_links;
 mod real_requests;

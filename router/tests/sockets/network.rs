@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::pki::{Ca, Leaf, VALID, dns, ip, write};
+pub use crate::ports::free_port;
 
 /// One network's certificates and the hub's port.
 pub struct Network {
@@ -102,10 +103,6 @@ pub fn bridge(name: &str, port: u16, address: &str) -> TcpBridge {
 
 pub fn run(config: &RouterConfig) -> RouterHandle {
     start(config, StartOptions::default()).unwrap_or_else(|error| panic!("{error}"))
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until the status is as wanted.

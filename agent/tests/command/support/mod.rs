@@ -1,18 +1,20 @@
 //! The program as its users see it: processes, files, ports.
 
+#[path = "../../../../tests/src/ports.rs"]
+mod ports;
 mod running;
 pub(crate) mod tokens;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+pub(crate) use ports::free_port;
 pub(crate) use running::Running;
 
 /// A directory of a test's own, and the program with nothing but it as home, state and runtime directory.
@@ -114,11 +116,6 @@ impl Ended {
         assert!(self.err.contains(words), "{words:?} is not in: {}", self.err);
         assert!(!self.err.contains("PRIVATE KEY"), "{}", self.err);
     }
-}
-
-/// A port that nobody has now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Every file below `dir` is its owner's alone.
