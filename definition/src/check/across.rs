@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::endpoint::{Found, Side};
+use super::endpoint::Found;
 use super::fields::At;
 use super::{Checker, qdr_listener};
-use crate::definition::{Host, Port};
+use crate::definition::{Host, Port, Section};
 
 impl Checker<'_> {
     pub(super) fn across(&mut self, bindings: &[Found], forwards: &[Found], listeners: &[qdr_listener::Found]) {
-        self.unique(Side::Binding.word(), bindings.iter().map(|found| (&found.path, &found.name)));
-        self.unique(Side::Forward.word(), forwards.iter().map(|found| (&found.path, &found.name)));
+        self.unique(Section::Bindings.word(), bindings.iter().map(|found| (&found.path, &found.name)));
+        self.unique(Section::Forwards.word(), forwards.iter().map(|found| (&found.path, &found.name)));
         self.unique("qdr-listener", listeners.iter().map(|found| (&found.path, &found.name)));
         let mut taken = Taken::default();
         for found in listeners {

@@ -5,34 +5,11 @@ use std::ops::Range;
 use super::fields::{At, Fields, Shape};
 use super::service::Service as CheckedService;
 use super::{Checker, keys};
-use crate::definition::{Endpoint, EntityName, Host, InvalidName, Port};
+use crate::definition::{Endpoint, EntityName, Host, InvalidName, Port, Section};
 use crate::problem::quote;
 use crate::yaml::{Node, Scalar, Value};
 
 const SHAPE: Shape = Shape { keys: keys::ENDPOINT, elsewhere: keys::SERVICE, where_else: "it belongs under service" };
-
-/// Which list an endpoint stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Binding,
-    Forward,
-}
-
-impl Side {
-    pub(super) fn list(self) -> &'static str {
-        match self {
-            Self::Binding => "bindings",
-            Self::Forward => "forwards",
-        }
-    }
-
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Binding => "binding",
-            Self::Forward => "forward",
-        }
-    }
-}
 
 /// What the checks across endpoints need, whether or not the endpoint is good.
 pub(super) struct Found {
@@ -68,16 +45,16 @@ impl Ports {
 }
 
 impl Checker<'_> {
-    pub(super) fn endpoints(&mut self, top: &Fields<'_>, side: Side) -> Vec<Found> {
-        let items = self.items(top, side.list());
+    pub(super) fn endpoints(&mut self, top: &Fields<'_>, section: Section) -> Vec<Found> {
+        let items = self.items(top, section.key());
         items
             .iter()
             .enumerate()
-            .map(|(index, item)| self.endpoint(item, format!("{}[{index}]", side.list()), side))
+            .map(|(index, item)| self.endpoint(item, format!("{}[{index}]", section.key()), section))
             .collect()
     }
 
-    fn endpoint(&mut self, node: &Node, path: String, side: Side) -> Found {
+    fn endpoint(&mut self, node: &Node, path: String, section: Section) -> Found {
         let Some(fields) = self.fields(node, &path, &SHAPE) else {
             return Found { path, name: None, host: None, port: None, endpoint: None };
         };
@@ -89,15 +66,15 @@ impl Checker<'_> {
         if loopback {
             let at = fields.node("loopback").map_or(fields.head.clone(), |node| node.at.clone());
             let problem = self.warning("no-effect", &fields.path("loopback"), &at, "loopback has no effect here");
-            problem.help = (side == Side::Forward).then(|| "write host: 127.0.0.1".to_owned());
+            problem.help = (section == Section::Forwards).then(|| "write host: 127.0.0.1".to_owned());
         }
         let local_port = self.string(&fields, "local_port").map(|found| found.value);
         let target_ports = self.ports(&fields, "target_ports");
-        let service = self.service_of(&fields, side);
+        let service = self.service_of(&fields, section);
         let no_ports = Ports { ports: Vec::new(), given: false };
         let ports = service.as_ref().map_or(&no_ports, |service| &service.ports);
-        let port = self.local_port(&fields, side, ports, &target_ports, service.is_some());
-        if side == Side::Binding && host.is_none() && !host_is_wrong {
+        let port = self.local_port(&fields, section, ports, &target_ports, service.is_some());
+        if section == Section::Bindings && host.is_none() && !host_is_wrong {
             let problem = self.warning(
                 "no-host",
                 &fields.path("host"),
@@ -127,12 +104,12 @@ impl Checker<'_> {
         }
     }
 
-    fn service_of(&mut self, fields: &Fields<'_>, side: Side) -> Option<CheckedService> {
+    fn service_of(&mut self, fields: &Fields<'_>, section: Section) -> Option<CheckedService> {
         let Some(node) = fields.node("service") else {
             self.required(fields, "service", "");
             return None;
         };
-        self.service(node, &fields.path("service"), side)
+        self.service(node, &fields.path("service"), section)
     }
 
     /// A list of at most one port. A second one is reported, and left out.
@@ -201,7 +178,7 @@ impl Checker<'_> {
     fn local_port(
         &mut self,
         fields: &Fields<'_>,
-        side: Side,
+        section: Section,
         ports: &Ports,
         targets: &Ports,
         service_is_readable: bool,
@@ -209,7 +186,7 @@ impl Checker<'_> {
         if let (Some(port), Some(target)) = (ports.first(), targets.first())
             && port.value != target.value
         {
-            self.two_readings(fields, side, port.value, target);
+            self.two_readings(fields, section, port.value, target);
         }
         if self.options.compat_1_8 {
             if !ports.given && service_is_readable {
@@ -226,9 +203,9 @@ impl Checker<'_> {
     }
 
     /// Skupper's own tools read the two lists differently from its documentation.
-    fn two_readings(&mut self, fields: &Fields<'_>, side: Side, port: Port, target: &At<Port>) {
-        let verb = if side == Side::Binding { "connect to" } else { "listen on" };
-        let tools = if side == Side::Binding { "generate-bundle" } else { "commands" };
+    fn two_readings(&mut self, fields: &Fields<'_>, section: Section, port: Port, target: &At<Port>) {
+        let verb = if section == Section::Bindings { "connect to" } else { "listen on" };
+        let tools = if section == Section::Bindings { "generate-bundle" } else { "commands" };
         let target_port = target.value;
         let message = if self.options.compat_1_8 {
             format!("target_ports is not read: the gateway will {verb} local port {port}, not {target_port}")

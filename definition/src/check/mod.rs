@@ -10,10 +10,10 @@ mod text;
 
 use std::ops::Range;
 
-use crate::definition::{CredentialName, Definition};
+use crate::definition::{CredentialName, Definition, Section};
 use crate::problem::{Problem, Severity};
 use crate::source::{Source, Span};
-use crate::yaml;
+use crate::yaml::{self, Document};
 use fields::Shape;
 
 pub use text::check_bytes;
@@ -108,10 +108,16 @@ impl CredentialUse {
 /// `file_name` is used in messages about the file as a whole. Nothing is opened.
 #[must_use]
 pub fn check(file_name: &str, text: &str, options: CheckOptions) -> Checked {
+    read(file_name, text, options).0
+}
+
+/// As [`check`], with the document that was checked; none when the text is not one.
+pub(crate) fn read(file_name: &str, text: &str, options: CheckOptions) -> (Checked, Option<Document>) {
     let source = Source::new(text);
     let mut checker = Checker { source, options, problems: Vec::new(), more: None, credentials: Vec::new() };
-    let definition = checker.file(file_name);
-    checker.finish(definition)
+    let document = checker.document(file_name);
+    let definition = document.as_ref().and_then(|document| checker.definition(&document.root));
+    (checker.finish(definition), document)
 }
 
 /// One run over one file.
@@ -178,24 +184,23 @@ impl Checker<'_> {
         self.report(Severity::Warning, code, path, at, message)
     }
 
-    fn file(&mut self, file_name: &str) -> Option<Definition> {
+    fn document(&mut self, file_name: &str) -> Option<Document> {
         if let Some((at, message)) = text::unreadable(self.source.text) {
             self.error("text", "", &at, message);
             return None;
         }
-        let root = match yaml::load(&self.source) {
-            Ok(Some(root)) if !root.is_null() => root,
+        match yaml::load(&self.source) {
+            Ok(Some(document)) if !document.root.is_null() => Some(document),
             Ok(_) => {
                 let problem = self.error("empty", "", &(0..0), format!("{file_name} holds no definition"));
                 problem.help = Some("a definition needs at least a name".to_owned());
-                return None;
+                None
             }
             Err(error) => {
                 self.error(error.code, "", &error.at, error.message).help = error.help;
-                return None;
+                None
             }
-        };
-        self.definition(&root)
+        }
     }
 
     fn definition(&mut self, root: &yaml::Node) -> Option<Definition> {
@@ -208,8 +213,8 @@ impl Checker<'_> {
         let fields = self.fields(root, "", &TOP)?;
         self.required(&fields, "name", "");
         let name = self.gateway_name(&fields);
-        let bindings = self.endpoints(&fields, endpoint::Side::Binding);
-        let forwards = self.endpoints(&fields, endpoint::Side::Forward);
+        let bindings = self.endpoints(&fields, Section::Bindings);
+        let forwards = self.endpoints(&fields, Section::Forwards);
         let listeners = self.qdr_listeners(&fields);
         self.across(&bindings, &forwards, &listeners);
         Some(Definition {

@@ -1,9 +1,9 @@
 //! The `service` of an endpoint.
 
-use super::endpoint::{Ports, Side};
+use super::endpoint::Ports;
 use super::fields::{At, Fields, Shape, kept};
 use super::{Checker, CredentialUse, keys};
-use crate::definition::{Aggregate, CredentialName, Protocol, Service as Good, ServiceAddress};
+use crate::definition::{Aggregate, CredentialName, Protocol, Section, Service as Good, ServiceAddress};
 use crate::problem::quote;
 use crate::yaml::{Node, Value};
 
@@ -21,7 +21,7 @@ pub(super) struct Service {
 }
 
 impl Checker<'_> {
-    pub(super) fn service(&mut self, node: &Node, path: &str, side: Side) -> Option<Service> {
+    pub(super) fn service(&mut self, node: &Node, path: &str, section: Section) -> Option<Service> {
         let fields = self.fields(node, path, &SHAPE)?;
         self.required(&fields, "address", "");
         let address = self.parsed::<ServiceAddress>(&fields, "address", "address");
@@ -44,7 +44,7 @@ impl Checker<'_> {
             let problem = self.warning("no-effect", &path, &at, "enabletls has no effect since Skupper 1.4");
             problem.help = Some("use tlscredentials on a forward, tlscertauthority on a binding".to_owned());
         }
-        let (tls_credentials, tls_cert_authority) = self.tls(&fields, side, protocol);
+        let (tls_credentials, tls_cert_authority) = self.tls(&fields, section, protocol);
         let rest = Rest {
             headless: self.mapping(&fields, "headless"),
             labels: self.words(&fields, "labels"),
@@ -133,7 +133,7 @@ impl Checker<'_> {
     fn tls(
         &mut self,
         fields: &Fields<'_>,
-        side: Side,
+        section: Section,
         protocol: Option<Protocol>,
     ) -> (Option<CredentialName>, Option<CredentialName>) {
         let credentials = self.parsed::<CredentialName>(fields, "tlscredentials", "credentials");
@@ -147,21 +147,21 @@ impl Checker<'_> {
                 }
             }
         }
-        match (side, &credentials, &authority) {
-            (Side::Forward, None, Some(authority)) => {
+        match (section, &credentials, &authority) {
+            (Section::Forwards, None, Some(authority)) => {
                 let path = fields.path("tlscertauthority");
                 let message = "tlscertauthority alone does nothing on a forward";
                 self.error("tls", &path, &authority.at, message).help =
                     Some("a local port shows a certificate: name it with tlscredentials".to_owned());
             }
-            (Side::Binding, Some(credentials), None) => {
+            (Section::Bindings, Some(credentials), None) => {
                 let path = fields.path("tlscredentials");
                 let message = "tlscredentials alone does nothing on a binding";
                 self.warning("tls", &path, &credentials.at, message).help =
                     Some("name the authority of the server's certificate with tlscertauthority".to_owned());
             }
-            (Side::Forward, Some(found), _) => self.credential("tlscredentials", ALL_FILES, fields, found),
-            (Side::Binding, _, Some(found)) => self.credential("tlscertauthority", AUTHORITY, fields, found),
+            (Section::Forwards, Some(found), _) => self.credential("tlscredentials", ALL_FILES, fields, found),
+            (Section::Bindings, _, Some(found)) => self.credential("tlscertauthority", AUTHORITY, fields, found),
             _ => {}
         }
         (credentials.map(|found| found.value), authority.map(|found| found.value))

@@ -21,6 +21,46 @@ pub struct Definition {
     pub qdr_listeners: Vec<QdrListener>,
 }
 
+impl Definition {
+    /// The endpoints of a section, in the order of the file.
+    #[must_use]
+    pub fn endpoints(&self, section: Section) -> &[Endpoint] {
+        match section {
+            Section::Bindings => &self.bindings,
+            Section::Forwards => &self.forwards,
+        }
+    }
+}
+
+/// Which list an endpoint stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Section {
+    /// Servers near this host, made available on the network.
+    Bindings,
+    /// Network services, made available on local ports.
+    Forwards,
+}
+
+impl Section {
+    /// The key in a definition.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Bindings => "bindings",
+            Self::Forwards => "forwards",
+        }
+    }
+
+    /// One of its endpoints, in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bindings => "binding",
+            Self::Forwards => "forward",
+        }
+    }
+}
+
 /// A binding or a forward.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
@@ -113,6 +153,17 @@ pub enum Aggregate {
     Json,
     /// One multipart body.
     Multipart,
+}
+
+impl Aggregate {
+    /// The word in a definition.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Multipart => "multipart",
+        }
+    }
 }
 
 /// An AMQP listener of the router.

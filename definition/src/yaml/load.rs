@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, StructureStyle, Tag};
 
-use super::{Entry, Node, Scalar, Value};
+use super::{Document, Entry, Node, Scalar, Value};
 use crate::source::Source;
 
 /// Lists and mappings inside each other.
@@ -29,19 +29,34 @@ impl LoadError {
 }
 
 /// Reads the one document of a text; `None` when it has none.
-pub(crate) fn load(source: &Source<'_>) -> Result<Option<Node>, LoadError> {
+pub(crate) fn load(source: &Source<'_>) -> Result<Option<Document>, LoadError> {
     let mut options = granit_parser::options! {};
     options.set_emit_comments(false);
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(source.text, options) {
         let (event, span) = event.map_err(|error| syntax(source, &error))?;
-        builder.event(event, range(&span))?;
+        let at = match event {
+            Event::Scalar(ref value, ScalarStyle::Literal | ScalarStyle::Folded, ..) => {
+                block_scalar(source.text, range(&span), value, builder.end)
+            }
+            _ => range(&span),
+        };
+        builder.event(event, at)?;
     }
-    Ok(builder.root)
+    let aliases = builder.aliases;
+    Ok(builder.root.map(|root| Document { root, aliases }))
 }
 
 fn range(span: &ParserSpan) -> Range<usize> {
     span.byte_range().unwrap_or(0..0)
+}
+
+/// The content of a block scalar. The parser's range goes on to the next thing, past what is no content.
+fn block_scalar(text: &str, at: Range<usize>, value: &str, before: usize) -> Range<usize> {
+    let content = text.get(at.clone()).unwrap_or_default();
+    // Only `|+` and `>+` keep empty lines at the end.
+    let kept = if value.ends_with("\n\n") { content.trim_end_matches([' ', '\t']) } else { content.trim_end() };
+    if kept.is_empty() { before..before } else { at.start..at.start + kept.len() }
 }
 
 #[derive(Default)]
@@ -50,7 +65,10 @@ struct Builder {
     documents: usize,
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
+    aliases: Vec<(usize, Range<usize>)>,
     nodes: usize,
+    /// Where the last thing ended that is more than a place.
+    end: usize,
 }
 
 /// A list or mapping whose end has not come yet.
@@ -59,6 +77,7 @@ struct Open {
     at: Range<usize>,
     /// Nodes read before it.
     before: usize,
+    style: StructureStyle,
     content: Content,
 }
 
@@ -69,6 +88,9 @@ enum Content {
 
 impl Builder {
     fn event(&mut self, event: Event<'_>, at: Range<usize>) -> Result<(), LoadError> {
+        if !at.is_empty() {
+            self.end = at.end;
+        }
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -89,11 +111,14 @@ impl Builder {
                     tag: tag.and_then(|tag| core_tag(&tag)),
                 };
                 self.nodes += 1;
-                self.place(Node { at, value: Value::Scalar(scalar) }, anchor, 1)?;
+                self.place(Node { at, value: Value::Scalar(scalar), flow: false, anchor, alias: None }, 1)?;
             }
-            Event::SequenceStart(_, anchor, _) => self.open(anchor, at, Content::List(Vec::new()))?,
-            Event::MappingStart(_, anchor, _) => {
-                self.open(anchor, at, Content::Map { entries: Vec::new(), key: None })?;
+            Event::SequenceStart(style, anchor, _) => {
+                self.open(Open { anchor, at, before: self.nodes, style, content: Content::List(Vec::new()) })?;
+            }
+            Event::MappingStart(style, anchor, _) => {
+                let content = Content::Map { entries: Vec::new(), key: None };
+                self.open(Open { anchor, at, before: self.nodes, style, content })?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
             Event::Alias(id) => {
@@ -105,7 +130,8 @@ impl Builder {
                 if self.nodes > MOST_NODES {
                     return Err(too_many(at));
                 }
-                self.place(node, 0, size)?;
+                self.aliases.push((id, at.clone()));
+                self.place(Node { alias: Some(at), ..node }, size)?;
             }
             _ => {}
         }
@@ -115,13 +141,12 @@ impl Builder {
         Ok(())
     }
 
-    fn open(&mut self, anchor: usize, at: Range<usize>, content: Content) -> Result<(), LoadError> {
+    fn open(&mut self, open: Open) -> Result<(), LoadError> {
         if self.open.len() >= DEEPEST {
-            return Err(too_deep(at));
+            return Err(too_deep(open.at));
         }
-        let before = self.nodes;
         self.nodes += 1;
-        self.open.push(Open { anchor, at, before, content });
+        self.open.push(open);
         Ok(())
     }
 
@@ -129,27 +154,26 @@ impl Builder {
         let Some(open) = self.open.pop() else {
             return Ok(());
         };
-        let (value, last) = match open.content {
-            Content::List(items) => {
-                let last = items.last().map(|item| item.at.end);
-                (Value::List(items), last)
-            }
+        let value = match open.content {
+            Content::List(items) => Value::List(items),
             Content::Map { mut entries, .. } => {
                 settle(&mut entries);
-                let last = entries.last().map(|entry| entry.value.at.end.max(entry.key_at.end));
-                (Value::Map(entries), last)
+                Value::Map(entries)
             }
         };
-        // A block ends where the next thing starts: its last value is the better end. `}` and `]` are ends.
-        let end = if end.is_empty() { last.unwrap_or(open.at.end) } else { end.end };
+        // A block ends where the next thing starts: what came last is the better end. `}` and `]` are ends.
+        let end = if end.is_empty() { self.end } else { end.end };
         let at = open.at.start..end.max(open.at.end);
-        self.place(Node { at, value }, open.anchor, self.nodes - open.before)
+        self.place(
+            Node { at, value, flow: open.style == StructureStyle::Flow, anchor: open.anchor, alias: None },
+            self.nodes - open.before,
+        )
     }
 
     /// Puts a finished node where it belongs. `size` is how many nodes it holds.
-    fn place(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), LoadError> {
-        if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), size));
+    fn place(&mut self, node: Node, size: usize) -> Result<(), LoadError> {
+        if node.anchor > 0 && node.alias.is_none() {
+            self.anchors.insert(node.anchor, (node.clone(), size));
             self.nodes += size;
         }
         let Some(open) = self.open.last_mut() else {

@@ -8,11 +8,26 @@ use std::ops::Range;
 pub(crate) use load::load;
 pub(crate) use scalar::{Resolved, Scalar};
 
+/// The one document of a text.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) root: Node,
+    /// Where `*name` stands, and the anchor that it means.
+    pub(crate) aliases: Vec<(usize, Range<usize>)>,
+}
+
 /// A value and its bytes in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
+    /// Without its `&anchor` and `!!tag`. Of what an alias stands for: where that is written.
     pub(crate) at: Range<usize>,
     pub(crate) value: Value,
+    /// A list or mapping in brackets.
+    pub(crate) flow: bool,
+    /// The number of its anchor; 0 when it has none.
+    pub(crate) anchor: usize,
+    /// The `*name` that stands here instead of the value.
+    pub(crate) alias: Option<Range<usize>>,
 }
 
 /// What a node is.
@@ -34,6 +49,11 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// The bytes that stand in its place, which an alias fills with its name alone.
+    pub(crate) fn written(&self) -> Range<usize> {
+        self.alias.clone().unwrap_or_else(|| self.at.clone())
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(scalar) if scalar.resolve() == Resolved::Null)
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
 
+mod edit;
 mod hostile;
 mod invalid;
 mod report;

@@ -1,0 +1,286 @@
+//! A definition between edits: its text, and what was read from it.
+
+use std::ops::Range;
+
+use super::proof::{self, Change};
+use super::{EditFault, NewEndpoint};
+use crate::check::{self, CheckOptions, keys};
+use crate::definition::{Definition, Endpoint, Section, Service};
+use crate::problem::{Problem, Severity};
+use crate::source::Source;
+use crate::yaml::{Document, Entry, Node, Value};
+
+/// A definition that is being edited; several edits read it once each.
+#[derive(Debug)]
+pub struct Draft {
+    marked: bool,
+    /// Without the byte order mark.
+    text: String,
+    document: Document,
+    definition: Definition,
+}
+
+/// Ports that the user opened to others before are no matter of an edit.
+const OPTIONS: CheckOptions = CheckOptions { strict: false, allow_insecure_management: true, compat_1_8: false };
+
+impl Draft {
+    /// Reads a definition.
+    ///
+    /// # Errors
+    /// It has errors, or line ends that an edit would not keep.
+    pub fn new(text: &str) -> Result<Self, EditFault> {
+        let (checked, document) = check::read("the file", text, OPTIONS);
+        let (Some(definition), Some(document)) = (checked.definition, document) else {
+            return Err(EditFault::Broken(checked.problems));
+        };
+        let source = Source::new(text);
+        let bare = source.text.match_indices('\r').find(|(at, _)| !source.text[at + 1..].starts_with('\n'));
+        if let Some((at, _)) = bare {
+            return Err(by_hand(&source, &(at..at + 1), "a line ends in CR alone", "end lines in LF or CR LF"));
+        }
+        let (marked, text) = (source.text.len() < text.len(), source.text.to_owned());
+        Ok(Self { marked, text, document, definition })
+    }
+
+    /// The definition as it is now.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The text as it is now.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        if self.marked { format!("\u{feff}{}", self.text) } else { self.text }
+    }
+
+    /// Puts an endpoint into a section; see [`put`](super::put).
+    ///
+    /// # Errors
+    /// See [`EditFault`]; the draft stays as it was.
+    pub fn put(&mut self, section: Section, endpoint: &NewEndpoint) -> Result<(), EditFault> {
+        let name = endpoint.entity_name();
+        let mut expected = self.definition.clone();
+        let list = endpoints_mut(&mut expected, section);
+        let source = Source::new(&self.text);
+        let mut edit = Edit { source, document: &self.document, section, splices: Vec::new() };
+        let change = if let Some(index) = list.iter().position(|other| other.entity_name() == name) {
+            let old = list[index].clone();
+            list[index] = endpoint.over(&old);
+            edit.change(index, &old, &list[index])?;
+            Change::Changed(index)
+        } else {
+            list.push(endpoint.alone());
+            edit.append(endpoint)?;
+            Change::Added
+        };
+        let splices = edit.splices;
+        self.adopt(splices, expected, section, change)
+    }
+
+    /// Takes an endpoint out of a section; see [`take`](super::take). False when there is none of this name.
+    ///
+    /// # Errors
+    /// See [`EditFault`]; the draft stays as it was.
+    pub fn take(&mut self, section: Section, entity_name: &str) -> Result<bool, EditFault> {
+        let mut expected = self.definition.clone();
+        let list = endpoints_mut(&mut expected, section);
+        let Some(index) = list.iter().position(|endpoint| endpoint.entity_name() == entity_name) else {
+            return Ok(false);
+        };
+        list.remove(index);
+        let source = Source::new(&self.text);
+        let mut edit = Edit { source, document: &self.document, section, splices: Vec::new() };
+        edit.take(index)?;
+        let splices = edit.splices;
+        self.adopt(splices, expected, section, Change::Taken(index))?;
+        Ok(true)
+    }
+
+    /// Makes the new text ours if it means what it should.
+    fn adopt(
+        &mut self,
+        mut splices: Vec<Splice>,
+        expected: Definition,
+        section: Section,
+        change: Change,
+    ) -> Result<(), EditFault> {
+        if splices.is_empty() {
+            let same = self.definition == expected;
+            return if same { Ok(()) } else { Err(EditFault::NotFaithful("nothing would change")) };
+        }
+        splices.sort_by_key(|(at, _)| at.start);
+        let mut text = String::with_capacity(self.text.len() + 512);
+        let mut from = 0;
+        for (at, new) in splices {
+            let Some(kept) = self.text.get(from..at.start) else {
+                return Err(EditFault::NotFaithful("two changes of one place"));
+            };
+            text.push_str(kept);
+            text.push_str(&new);
+            from = at.end;
+        }
+        text.push_str(self.text.get(from..).unwrap_or_default());
+        let (checked, document) = check::read("the file", &text, OPTIONS);
+        let Some(document) = document else {
+            let too_large = checked.problems.iter().any(|problem| matches!(problem.code, "text" | "too-many-values"));
+            return Err(if too_large {
+                EditFault::Rejected { text, problems: checked.problems }
+            } else {
+                EditFault::NotFaithful("the result would not be YAML")
+            });
+        };
+        if !proof::holds(&self.document.root, &document.root, section, change) {
+            return Err(EditFault::NotFaithful("other parts of it would change"));
+        }
+        let Some(definition) = checked.definition else {
+            return Err(EditFault::Rejected { text, problems: checked.problems });
+        };
+        if definition != expected {
+            return Err(EditFault::NotFaithful("the result would mean something else"));
+        }
+        *self = Self { marked: self.marked, text, document, definition };
+        Ok(())
+    }
+}
+
+fn endpoints_mut(definition: &mut Definition, section: Section) -> &mut Vec<Endpoint> {
+    match section {
+        Section::Bindings => &mut definition.bindings,
+        Section::Forwards => &mut definition.forwards,
+    }
+}
+
+impl NewEndpoint {
+    /// What a definition holds when it stands there as new.
+    fn alone(&self) -> Endpoint {
+        let service = Service {
+            address: self.address.clone(),
+            protocol: self.protocol,
+            ports: vec![self.port],
+            expose_ingress: None,
+            event_channel: self.event_channel,
+            aggregate: self.aggregate,
+            headless: None,
+            labels: std::collections::BTreeMap::new(),
+            annotations: std::collections::BTreeMap::new(),
+            targets: Vec::new(),
+            origin: None,
+            tls_credentials: self.tls_credentials.clone(),
+            tls_cert_authority: self.tls_cert_authority.clone(),
+            publish_not_ready_addresses: false,
+            bridge_image: None,
+        };
+        Endpoint {
+            name: self.name.clone(),
+            host: self.host.clone(),
+            loopback: false,
+            local_port: None,
+            service,
+            target_ports: vec![self.port],
+            port: self.port,
+        }
+    }
+
+    /// What a definition holds when an endpoint of its entity name is changed into it.
+    fn over(&self, old: &Endpoint) -> Endpoint {
+        let mut endpoint = old.clone();
+        endpoint.host.clone_from(&self.host);
+        endpoint.service.address = self.address.clone();
+        endpoint.service.protocol = self.protocol;
+        endpoint.service.event_channel = self.event_channel;
+        endpoint.service.aggregate = self.aggregate;
+        endpoint.service.tls_credentials.clone_from(&self.tls_credentials);
+        endpoint.service.tls_cert_authority.clone_from(&self.tls_cert_authority);
+        if old.port != self.port {
+            endpoint.port = self.port;
+            let written = endpoint.service.ports.first_mut().into_iter().chain(endpoint.target_ports.first_mut());
+            written.for_each(|port| *port = self.port);
+        }
+        if endpoint.entity_name() != self.entity_name() {
+            endpoint.name = self.name.clone().or_else(|| old.entity_name().parse().ok());
+        }
+        endpoint
+    }
+}
+
+/// A stretch of the old text and what comes in its place.
+pub(super) type Splice = (Range<usize>, String);
+
+/// One edit: what stands there, and what is to be replaced. Replacements at one place keep their order.
+pub(super) struct Edit<'d> {
+    pub(super) source: Source<'d>,
+    pub(super) document: &'d Document,
+    pub(super) section: Section,
+    pub(super) splices: Vec<Splice>,
+}
+
+impl<'d> Edit<'d> {
+    pub(super) fn replace(&mut self, at: Range<usize>, new: impl Into<String>) {
+        self.splices.push((at, new.into()));
+    }
+
+    pub(super) fn insert(&mut self, at: usize, new: impl Into<String>) {
+        self.replace(at..at, new);
+    }
+
+    /// The entry of a section, if it is there.
+    pub(super) fn entry(&self, section: Section) -> Option<&'d Entry> {
+        find(&self.document.root, section.key(), keys::TOP)
+    }
+
+    pub(super) fn by_hand(&self, at: &Range<usize>, message: &str, help: &str) -> EditFault {
+        by_hand(&self.source, at, message, help)
+    }
+
+    /// Refuses a place whose text is used in another place too, or is not there at all.
+    pub(super) fn own(&self, entry: &Entry) -> Result<(), EditFault> {
+        if entry.merged {
+            let message = format!("{} comes from another mapping through <<", entry.key);
+            let help = format!("write {} into this mapping by hand", entry.key);
+            return Err(self.by_hand(&entry.key_at, &message, &help));
+        }
+        self.own_value(&entry.value)
+    }
+
+    pub(super) fn own_value(&self, node: &Node) -> Result<(), EditFault> {
+        if let Some(alias) = &node.alias {
+            let message = "this alias stands for what is written elsewhere";
+            return Err(self.by_hand(alias, message, "write the value itself here by hand"));
+        }
+        self.used_elsewhere(node, &(0..0))
+    }
+
+    /// Refuses a value that an alias outside of `within` stands for.
+    pub(super) fn used_elsewhere(&self, node: &Node, within: &Range<usize>) -> Result<(), EditFault> {
+        let outside = |at: &Range<usize>| at.start < within.start || within.end < at.end;
+        let alias = self.document.aliases.iter().find(|(anchor, at)| *anchor == node.anchor && outside(at));
+        let Some((_, alias)) = alias.filter(|_| node.anchor > 0) else {
+            return Ok(());
+        };
+        let line = self.source.line(alias.start);
+        let message = format!("an alias in line {line} stands for this value too");
+        Err(self.by_hand(&node.head(), &message, "change both places by hand"))
+    }
+}
+
+/// The entry of a mapping that the check reads for a key: the key itself, else its first other spelling.
+pub(super) fn find<'n>(map: &'n Node, key: &str, known: &'static [&'static str]) -> Option<&'n Entry> {
+    let Value::Map(entries) = &map.value else {
+        return None;
+    };
+    let exact = entries.iter().find(|entry| entry.key == key);
+    exact.or_else(|| entries.iter().find(|entry| keys::alias(&entry.key, known) == Some(key)))
+}
+
+fn by_hand(source: &Source<'_>, at: &Range<usize>, message: &str, help: &str) -> EditFault {
+    EditFault::ByHand(Box::new(Problem {
+        severity: Severity::Error,
+        code: "by-hand",
+        path: String::new(),
+        message: message.to_owned(),
+        help: Some(help.to_owned()),
+        span: source.span(at),
+        related: Vec::new(),
+    }))
+}
