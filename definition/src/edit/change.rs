@@ -38,10 +38,13 @@ impl Edit<'_> {
             self.own(service)?;
             self.change_service(&service.value, old, new)?;
         }
-        if old.target_ports != new.target_ports {
+        let mut fields = Fields { map: item, known: keys::ENDPOINT, missing: Vec::new() };
+        if old.target_ports.is_empty() && !new.target_ports.is_empty() {
+            let ports = new.target_ports.iter().map(|port| Piece::Plain(port.to_string())).collect();
+            self.set(&mut fields, "target_ports", Some(Piece::List(Layout::Line, ports)))?;
+        } else if old.target_ports != new.target_ports {
             self.set_port(item, "target_ports", keys::ENDPOINT, new.port)?;
         }
-        let mut fields = Fields { map: item, known: keys::ENDPOINT, missing: Vec::new() };
         if old.name != new.name {
             self.set(&mut fields, "name", new.name.as_ref().map(Piece::word))?;
         }
@@ -54,7 +57,7 @@ impl Edit<'_> {
     fn change_service(&mut self, service: &Node, old: &Endpoint, new: &Endpoint) -> Result<(), EditFault> {
         let (old, new, port) = (&old.service, &new.service, new.port);
         if old.ports != new.ports {
-            self.set_port(service, "ports", keys::SERVICE, port)?;
+            self.set_port(service, "ports", keys::SERVICE, new.ports.first().copied().unwrap_or(port))?;
         }
         let mut fields = Fields { map: service, known: keys::SERVICE, missing: Vec::new() };
         if old.address != new.address {
@@ -141,7 +144,7 @@ impl Edit<'_> {
     }
 
     /// A word in the quotes of another.
-    fn requoted(&self, old: &Node, new: &str) -> Option<String> {
+    pub(super) fn requoted(&self, old: &Node, new: &str) -> Option<String> {
         let text = &self.source.text[old.at.clone()];
         match text.chars().next()? {
             '"' => Some(write::double_quoted(new)),

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::proof::{self, Change};
+use super::write::word;
 use super::{EditFault, NewEndpoint};
 use crate::check::{self, CheckOptions, keys};
-use crate::definition::{Definition, Endpoint, Section, Service};
+use crate::definition::{Definition, Endpoint, GatewayName, Section, Service};
 use crate::problem::{Problem, Severity};
 use crate::source::Source;
 use crate::yaml::{Document, Entry, Node, Value};
@@ -20,6 +21,8 @@ pub struct Draft {
     definition: Definition,
 }
 
+/// The key of the gateway's name.
+pub(super) const NAME: &str = "name";
 /// Ports that the user opened to others before are no matter of an edit.
 const OPTIONS: CheckOptions = CheckOptions { strict: false, allow_insecure_management: true, compat_1_8: false };
 
@@ -97,6 +100,27 @@ impl Draft {
         Ok(true)
     }
 
+    /// Gives the gateway another name.
+    ///
+    /// # Errors
+    /// See [`EditFault`]; the draft stays as it was.
+    pub fn rename(&mut self, name: &GatewayName) -> Result<(), EditFault> {
+        if self.definition.name == *name {
+            return Ok(());
+        }
+        let expected = Definition { name: name.clone(), ..self.definition.clone() };
+        let source = Source::new(&self.text);
+        let mut edit = Edit { source, document: &self.document, section: Section::Bindings, splices: Vec::new() };
+        let Some(entry) = find(&self.document.root, NAME, keys::TOP) else {
+            return Err(EditFault::NotFaithful("the name was not found"));
+        };
+        edit.own(entry)?;
+        let text = edit.requoted(&entry.value, name.as_str());
+        edit.set_value(entry, &text.unwrap_or_else(|| word(name.as_str(), self.document.root.flow)))?;
+        let splices = edit.splices;
+        self.adopt(splices, expected, Section::Bindings, Change::Named)
+    }
+
     /// Makes the new text ours if it means what it should.
     fn adopt(
         &mut self,
@@ -157,7 +181,7 @@ impl NewEndpoint {
         let service = Service {
             address: self.address.clone(),
             protocol: self.protocol,
-            ports: vec![self.port],
+            ports: vec![self.service_port.unwrap_or(self.port)],
             expose_ingress: None,
             event_channel: self.event_channel,
             aggregate: self.aggregate,
@@ -196,6 +220,12 @@ impl NewEndpoint {
             endpoint.port = self.port;
             let written = endpoint.service.ports.first_mut().into_iter().chain(endpoint.target_ports.first_mut());
             written.for_each(|port| *port = self.port);
+        }
+        if let Some(asked) = self.service_port {
+            endpoint.service.ports = vec![asked];
+            if asked != self.port || !endpoint.target_ports.is_empty() {
+                endpoint.target_ports = vec![self.port];
+            }
         }
         if endpoint.entity_name() != self.entity_name() {
             endpoint.name = self.name.clone().or_else(|| old.entity_name().parse().ok());

@@ -45,6 +45,9 @@ pub struct NewEndpoint {
     /// The local port: the server's of a binding, the listening port of a forward. A new endpoint says it in both
     /// `service.ports` and `target_ports`, which other tools read differently.
     pub port: Port,
+    /// What `service.ports` says instead, such as the port that a forward was asked for and another program has. None: as
+    /// it is.
+    pub service_port: Option<Port>,
     /// Requests are events. HTTP only.
     pub event_channel: bool,
     /// Answers of several servers become one. HTTP only.
@@ -111,6 +114,16 @@ pub fn new_definition(name: &GatewayName) -> String {
 pub fn put(text: &str, section: Section, endpoint: &NewEndpoint) -> Result<String, EditFault> {
     let mut draft = Draft::new(text)?;
     draft.put(section, endpoint)?;
+    Ok(draft.into_text())
+}
+
+/// The text with another name for the gateway.
+///
+/// # Errors
+/// See [`EditFault`].
+pub fn rename(text: &str, name: &GatewayName) -> Result<String, EditFault> {
+    let mut draft = Draft::new(text)?;
+    draft.rename(name)?;
     Ok(draft.into_text())
 }
 

@@ -1,5 +1,6 @@
 //! Whether a text holds what another did, but for one endpoint.
 
+use super::draft::NAME;
 use crate::check::keys;
 use crate::definition::Section;
 use crate::yaml::{Entry, Node, Value};
@@ -11,6 +12,8 @@ pub(super) enum Change {
     Added,
     Changed(usize),
     Taken(usize),
+    /// The gateway has another name.
+    Named,
 }
 
 /// Keys whose values are proved by what the check makes of them.
@@ -29,6 +32,12 @@ pub(super) fn holds(old: &Node, new: &Node, section: Section, change: Change) ->
         let found = entries.iter().find(is_section).or_else(|| entries.iter().find(alias));
         found.map(|entry| entry.key.clone()).unwrap_or_default()
     };
+    if matches!(change, Change::Named) {
+        let is_other = |entry: &&Entry| entry.key != NAME;
+        let (old, new): (Vec<_>, Vec<_>) =
+            (old.iter().filter(is_other).collect(), new.iter().filter(is_other).collect());
+        return same_entries(&old, &new);
+    }
     let key = named(new);
     let (was, others_were): (Vec<_>, Vec<_>) = old.iter().partition(|entry| entry.key == key);
     let (is, others): (Vec<_>, Vec<_>) = new.iter().partition(|entry| entry.key == key);
@@ -48,7 +57,7 @@ fn lists(old: Option<&Node>, new: Option<&Node>, change: Change) -> bool {
                 return false;
             }
         }
-        Change::Taken(_) | Change::Changed(_) => return false,
+        Change::Taken(_) | Change::Changed(_) | Change::Named => return false,
     }
     old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| same(old, new))
 }

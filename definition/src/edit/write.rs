@@ -2,6 +2,7 @@
 
 use super::NewEndpoint;
 use super::style::Style;
+use crate::definition::Port;
 use crate::yaml::Scalar;
 
 /// How the children of a mapping or list stand.
@@ -33,11 +34,11 @@ impl Piece {
 
     /// A binding or forward, whole.
     pub(super) fn endpoint(endpoint: &NewEndpoint, style: &Style) -> Self {
-        let port = || vec![Self::Plain(endpoint.port.to_string())];
+        let one = |port: Port| vec![Self::Plain(port.to_string())];
         let mut service = vec![
             ("address", Self::word(&endpoint.address)),
             ("protocol", Self::word(endpoint.protocol.as_str())),
-            ("ports", Self::List(style.ports, port())),
+            ("ports", Self::List(style.ports, one(endpoint.service_port.unwrap_or(endpoint.port)))),
         ];
         service.extend(endpoint.aggregate.map(|aggregate| ("aggregate", Self::word(aggregate.as_str()))));
         service.extend(endpoint.event_channel.then(|| ("eventchannel", Self::Plain("true".to_owned()))));
@@ -47,7 +48,7 @@ impl Piece {
         fields.extend(endpoint.name.as_ref().map(|name| ("name", Self::word(name))));
         fields.extend(endpoint.host.as_ref().map(|host| ("host", Self::word(host))));
         fields.push(("service", Self::Map(style.service, service)));
-        fields.push(("target_ports", Self::List(style.target_ports, port())));
+        fields.push(("target_ports", Self::List(style.target_ports, one(endpoint.port))));
         Self::Map(style.item, fields)
     }
 

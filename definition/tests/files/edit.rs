@@ -11,7 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
-use moorline_definition::edit::{Draft, EditFault, NewEndpoint, new_definition, put, take};
+use moorline_definition::edit::{Draft, EditFault, NewEndpoint, new_definition, put, rename, take};
 use moorline_definition::{CheckOptions, Port, Protocol, Section, check};
 
 /// `name address host port key=value…`; `-` for no name or no host.
@@ -19,6 +19,7 @@ pub(crate) fn endpoint(words: &str) -> NewEndpoint {
     let mut words = words.split(' ');
     let mut word = || words.next().filter(|word| *word != "-");
     let mut endpoint = NewEndpoint {
+        service_port: None,
         name: word().map(|name| name.parse().unwrap()),
         address: word().unwrap().parse().unwrap(),
         host: word().map(|host| host.parse().unwrap()),
@@ -37,6 +38,7 @@ pub(crate) fn endpoint(words: &str) -> NewEndpoint {
             "events" => endpoint.event_channel = true,
             word => match word.split_once('=').unwrap() {
                 ("certificate", name) => endpoint.tls_credentials = Some(name.parse().unwrap()),
+                ("asked", port) => endpoint.service_port = Some(Port::new(port.parse().unwrap()).unwrap()),
                 ("authority", name) => endpoint.tls_cert_authority = Some(name.parse().unwrap()),
                 _ => panic!("{word}"),
             },
@@ -65,6 +67,9 @@ fn outcome(result: Result<Option<String>, EditFault>) -> (String, String) {
 
 fn edit(text: &str, command: &str) -> Result<Option<String>, EditFault> {
     let (verb, rest) = command.split_once(' ').unwrap();
+    if verb == "rename" {
+        return rename(text, &rest.parse().unwrap()).map(Some);
+    }
     let (section, rest) = rest.split_once(' ').unwrap();
     let section = if section == "bindings" { Section::Bindings } else { Section::Forwards };
     match verb {
