@@ -37,16 +37,20 @@ fn only(bytes: &[u8]) -> (usize, usize, String) {
 }
 
 /// The numbers of a small linear generator: the same on every run.
-struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap_or_default() % limit.max(1)
     }
 }
 
-fn seeds() -> Vec<Vec<u8>> {
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/definitions");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -62,8 +66,8 @@ fn every_cut_of_a_file_gets_an_answer() {
     }
 }
 
-#[test]
-fn mutated_files_get_an_answer() {
+/// One of the seeds with some of its bytes changed.
+pub(crate) fn mutated(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
     let scraps: [&[u8]; 18] = [
         b"\t",
         b"&a ",
@@ -84,27 +88,32 @@ fn mutated_files_get_an_answer() {
         b"\xef\xbb\xbf",
         b"\r",
     ];
-    let seeds = seeds();
-    let mut numbers = Numbers(1);
-    for _ in 0..3000 {
-        let mut bytes = seeds[numbers.below(seeds.len())].clone();
-        for _ in 0..=numbers.below(4) {
-            let at = numbers.below(bytes.len());
-            match numbers.below(4) {
-                0 => bytes[at] = u8::try_from(numbers.below(256)).unwrap(),
-                1 => drop(bytes.drain(at..(at + numbers.below(30)).min(bytes.len()))),
-                2 => drop(bytes.splice(at..at, scraps[numbers.below(scraps.len())].iter().copied())),
-                _ => {
-                    let from = numbers.below(bytes.len());
-                    let copied = bytes[from..(from + numbers.below(60)).min(bytes.len())].to_vec();
-                    drop(bytes.splice(at..at, copied));
-                }
-            }
-            if bytes.is_empty() {
-                bytes.push(b'x');
+    let mut bytes = seeds[numbers.below(seeds.len())].clone();
+    for _ in 0..=numbers.below(4) {
+        let at = numbers.below(bytes.len());
+        match numbers.below(4) {
+            0 => bytes[at] = u8::try_from(numbers.below(256)).unwrap(),
+            1 => drop(bytes.drain(at..(at + numbers.below(30)).min(bytes.len()))),
+            2 => drop(bytes.splice(at..at, scraps[numbers.below(scraps.len())].iter().copied())),
+            _ => {
+                let from = numbers.below(bytes.len());
+                let copied = bytes[from..(from + numbers.below(60)).min(bytes.len())].to_vec();
+                drop(bytes.splice(at..at, copied));
             }
         }
-        exercise(&bytes);
+        if bytes.is_empty() {
+            bytes.push(b'x');
+        }
+    }
+    bytes
+}
+
+#[test]
+fn mutated_files_get_an_answer() {
+    let seeds = seeds();
+    let mut numbers = Numbers::new(1);
+    for _ in 0..3000 {
+        exercise(&mutated(&seeds, &mut numbers));
     }
 }
 
@@ -112,7 +121,7 @@ fn mutated_files_get_an_answer() {
 fn mutated_router_configurations_get_an_answer() {
     let seed = include_str!("../golden/skupper-podman-site.json");
     let scraps = ["\"", "[", "{", "}", ",", "$X", "${", "{{.A}}", "\n#", "\\", "null", "1e99", "é"];
-    let mut numbers = Numbers(2);
+    let mut numbers = Numbers::new(2);
     for _ in 0..2000 {
         let mut text = seed.to_owned();
         for _ in 0..=numbers.below(3) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
 
 mod edit;
+mod edit_random;
 mod hostile;
 mod invalid;
 mod report;
