@@ -1,6 +1,8 @@
 //! The command line: the one source of help, man pages and completions.
 
-use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{demo, docs, doctor, gateway, health, hub, router, token};
@@ -61,7 +63,21 @@ enum Command {
     Docs(docs::Command),
 }
 
+/// What this program may be called besides its own name, by those who know its words from there.
+const SKUPPER: &str = "skupper";
+
 impl Cli {
+    /// What the process was asked for. Ends it when that cannot be understood, or was for help.
+    pub(crate) fn of_process() -> Cli {
+        let called = std::env::args_os().next().map(PathBuf::from);
+        let called = called.as_deref().and_then(Path::file_name);
+        let command = match called.is_some_and(|name| name == SKUPPER) {
+            true => Cli::command().name(SKUPPER).bin_name(SKUPPER),
+            false => Cli::command(),
+        };
+        Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
     /// Does what the command line asks for.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
@@ -79,8 +95,6 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn every_command(command: &clap::Command, check: &mut impl FnMut(&clap::Command)) {

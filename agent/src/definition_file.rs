@@ -11,9 +11,9 @@ use moorline_definition::{
     CheckOptions, Checked, CredentialUse, Definition, LARGEST_FILE, Problem, Protocol, Severity, Span, check_bytes,
     problems_json, render,
 };
-
 use moorline_router::io::Timestamp;
 use moorline_router::io::tls::TlsFiles;
+use serde::{Deserialize, Serialize};
 
 use crate::output;
 
@@ -52,6 +52,15 @@ enum Compat {
     Skupper18,
 }
 
+/// Where a definition comes from, and how it is read: what a later change of it must know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Source {
+    /// The user's own file; none: the gateway's copy is the only one.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) compat_1_8: bool,
+    pub(crate) allow_insecure_management: bool,
+}
+
 /// A definition file that was read and checked.
 #[derive(Debug)]
 pub(crate) struct DefinitionFile {
@@ -59,6 +68,7 @@ pub(crate) struct DefinitionFile {
     pub(crate) name: String,
     /// Where the credentials are that the definition names.
     pub(crate) credentials_dir: PathBuf,
+    pub(crate) source: Source,
     text: String,
     checked: Checked,
     /// Nothing but the opening of the file failed.
@@ -77,29 +87,43 @@ impl DefinitionArguments {
         let name = self.file.display().to_string();
         let beside = || self.file.parent().unwrap_or(Path::new("")).join(CERTIFICATES_FOLDER);
         let credentials_dir = self.credentials_dir.clone().unwrap_or_else(beside);
-        let (text, checked, unread) = match bytes(&self.file) {
-            Ok(bytes) => {
-                let checked = with_credentials(check_bytes(&name, &bytes, self.options()), &credentials_dir);
-                (String::from_utf8_lossy(&bytes).into_owned(), checked, None)
-            }
+        match bytes(&self.file) {
+            Ok(bytes) => DefinitionFile::of(name, &bytes, credentials_dir, self.source(), self.strict),
             Err(error) => {
-                let nothing = Checked { definition: None, problems: Vec::new(), credentials: Vec::new() };
-                (String::new(), nothing, Some(unreadable(&name, &error)))
+                let checked = Checked { definition: None, problems: Vec::new(), credentials: Vec::new() };
+                let unread = Some(unreadable(&name, &error));
+                let (source, text) = (Source::default(), String::new());
+                DefinitionFile { name, credentials_dir, source, text, checked, unread }
             }
-        };
-        DefinitionFile { name, credentials_dir, text, checked, unread }
+        }
     }
 
-    fn options(&self) -> CheckOptions {
-        CheckOptions {
-            strict: self.strict,
-            allow_insecure_management: self.allow_insecure_management,
+    fn source(&self) -> Source {
+        Source {
+            // What is no file, such as a pipe, is not there another time.
+            file: self.file.canonicalize().ok().filter(|file| file.is_file()),
             compat_1_8: self.compat == Some(Compat::Skupper18),
+            allow_insecure_management: self.allow_insecure_management,
         }
     }
 }
 
 impl DefinitionFile {
+    /// Checks a text, and looks for the credentials that it names. `name`: what to call it.
+    pub(crate) fn of(
+        name: String,
+        bytes: &[u8],
+        credentials_dir: PathBuf,
+        source: Source,
+        strict: bool,
+    ) -> DefinitionFile {
+        let Source { compat_1_8, allow_insecure_management, .. } = source;
+        let options = CheckOptions { strict, allow_insecure_management, compat_1_8 };
+        let checked = with_credentials(check_bytes(&name, bytes, options), &credentials_dir);
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        DefinitionFile { name, credentials_dir, source, text, checked, unread: None }
+    }
+
     /// The definition; `None` when there are errors.
     pub(crate) fn definition(&self) -> Option<&Definition> {
         self.checked.definition.as_ref()

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Context;
 use nix::sys::{prctl, signal::Signal};
+use nix::unistd::Uid;
 
 use crate::failure::{Blame, Failure};
 
@@ -21,6 +22,18 @@ pub(crate) fn name() -> String {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
     if plain.is_empty() { "localhost".to_owned() } else { plain }
+}
+
+/// What the user who runs this is called: as the host's file of users has it, else as the environment says, else a number.
+pub(crate) fn user_name() -> String {
+    let id = Uid::effective().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let known = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    });
+    known.or_else(|| std::env::var("USER").ok().filter(|name| !name.is_empty())).unwrap_or(id)
 }
 
 /// The site that a router of this process belongs to: as the environment says, as the network's own router has it, else

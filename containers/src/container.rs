@@ -187,18 +187,34 @@ impl Engine {
 
     /// The last lines that a container wrote, for whoever has to find out why it failed.
     pub async fn log_tail(&self, name: &ContainerName, lines: u32) -> Result<String, EngineFault> {
-        let id = self.id(name).await?;
-        let options = query::LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
-        let mut stream = self.docker.logs(&id, Some(options));
         let mut text = String::new();
+        self.log(name, lines, false, |bytes| {
+            text.push_str(&String::from_utf8_lossy(bytes));
+            text.len() <= LOG_BYTES
+        })
+        .await?;
+        Ok(text)
+    }
+
+    /// What a container wrote, from its last `lines` on; `follow`: and what it writes until it ends. `take` gets each piece,
+    /// and says whether it wants more.
+    pub async fn log(
+        &self,
+        name: &ContainerName,
+        lines: u32,
+        follow: bool,
+        mut take: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), EngineFault> {
+        let id = self.id(name).await?;
+        let options = query::LogsOptionsBuilder::new().stdout(true).stderr(true).follow(follow);
+        let mut stream = self.docker.logs(&id, Some(options.tail(&lines.to_string()).build()));
         while let Some(output) = stream.next().await {
             let output: LogOutput = output.map_err(|error| EngineFault::of("read the container's log", error))?;
-            text.push_str(&String::from_utf8_lossy(output.as_ref()));
-            if text.len() > LOG_BYTES {
+            if !take(output.as_ref()) {
                 break;
             }
         }
-        Ok(text)
+        Ok(())
     }
 
     /// The names of all containers, running or not, that have each of `labels`.

@@ -17,7 +17,7 @@ use crate::cli::closing;
 use crate::failure::Failure;
 use crate::gateway::install::{Chosen, InstallArguments, block_on};
 use crate::gateway::proxy::ProxyArguments;
-use crate::installation::keeper::GatewayType;
+use crate::installation::keeper::{GatewayType, GatewayTypeParser};
 use crate::installation::wanted::Parts;
 use crate::output::{count, say};
 
@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     /// What the gateway would run in
     ///
     /// [default: as it is installed, else service; without FILE all of them]
-    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum, requires = "file")]
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_parser = GatewayTypeParser, requires = "file")]
     kind: Option<GatewayType>,
 
     #[command(flatten)]

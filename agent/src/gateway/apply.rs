@@ -34,7 +34,7 @@ impl Arguments {
 
     async fn apply(&self) -> Result<(), Failure> {
         let turn = Turn::take()?;
-        let Chosen { parts, kind, options, first } = self.install.choose()?;
+        let Chosen { parts, kind, options, first, .. } = self.install.choose()?;
         if first {
             doctor::before(&parts)?;
         }

@@ -9,12 +9,13 @@ use clap::Args;
 use super::configuration;
 use super::proxy::ProxyArguments;
 use super::verify::verify;
-use crate::definition_file::DefinitionArguments;
+use crate::definition_file::{DefinitionArguments, DefinitionFile, Source};
 use crate::failure::{Blame, Failure};
 use crate::installation::act::Acting;
+use crate::installation::contact::Contact;
 use crate::installation::found::Found;
 use crate::installation::home::Home;
-use crate::installation::keeper::{GatewayType, Keeper};
+use crate::installation::keeper::{GatewayType, GatewayTypeParser, Keeper};
 use crate::installation::plan::plan;
 use crate::installation::record::{Options, Record};
 use crate::installation::router::RouterChoice;
@@ -27,12 +28,19 @@ use crate::token_file;
 /// How long connections may take to finish when the gateway stops, in seconds, where nobody says it.
 pub(super) const DRAIN: u32 = 10;
 
-/// Which gateway, and how it links.
+/// Which gateway, and how it is installed.
 #[derive(Debug, Args)]
 pub(crate) struct InstallArguments {
     #[command(flatten)]
     definition: DefinitionArguments,
 
+    #[command(flatten)]
+    how: HowArguments,
+}
+
+/// How a gateway is installed and links. What is not said stays as it is.
+#[derive(Debug, Default, Args)]
+pub(crate) struct HowArguments {
     /// The link token; a gateway that is installed keeps its link without one
     #[arg(long, value_name = "TOKEN")]
     token: Option<PathBuf>,
@@ -40,7 +48,7 @@ pub(crate) struct InstallArguments {
     /// What the gateway runs in
     ///
     /// [default: as before, at first service]
-    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum)]
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_parser = GatewayTypeParser)]
     kind: Option<GatewayType>,
 
     /// The program that routes: embedded, skrouterd (the one on PATH) or skrouterd=PATH [default: as before, at first embedded]
@@ -73,6 +81,8 @@ pub(crate) struct Chosen {
     pub(crate) options: Options,
     /// It is not installed yet.
     pub(crate) first: bool,
+    /// The site that it is linked to, if the token is another's.
+    pub(crate) leaves: Option<String>,
 }
 
 /// A gateway, what is there of it, and the steps between.
@@ -92,8 +102,8 @@ impl InstallArguments {
         kind: Option<GatewayType>,
         proxy: ProxyArguments,
     ) -> InstallArguments {
-        let definition = DefinitionArguments::of(file);
-        InstallArguments { definition, token, kind, router: None, router_id_suffix: None, drain_timeout: None, proxy }
+        let how = HowArguments { token, kind, proxy, ..HowArguments::default() };
+        InstallArguments { definition: DefinitionArguments::of(file), how }
     }
 
     /// Reads what is wanted and looks at what is there. Changes nothing.
@@ -106,6 +116,18 @@ impl InstallArguments {
     pub(crate) fn choose(&self) -> Result<Chosen, Failure> {
         let file = self.definition.read();
         file.show();
+        self.how.choose(&file)
+    }
+}
+
+impl HowArguments {
+    /// Whether it says how a new gateway links.
+    pub(super) fn links(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Reads what is wanted with a definition, whose problems were shown. Changes nothing.
+    pub(super) fn choose(&self, file: &DefinitionFile) -> Result<Chosen, Failure> {
         let token = self.token.as_deref().map(token_file::read).transpose();
         let (definition, token) = match (file.definition(), token) {
             (Some(definition), Ok(token)) => (definition, token),
@@ -121,8 +143,12 @@ impl InstallArguments {
         }
         let home = Home::of(definition.name.as_str())?;
         let before = Record::read(&home)?;
-        let kind = self.kind.or(before.as_ref().map(|record| record.kind)).unwrap_or_default();
-        let options = self.options(before.as_ref(), kind, token.is_some())?;
+        let kind = Record::keeps(before.as_ref(), self.kind)?;
+        let site = token.as_ref().and_then(|token| token.generated_by.clone());
+        let mut options = self.options(before.as_ref(), kind, token.is_some(), site)?;
+        options.source = file.source.clone();
+        let linked = before.as_ref().and_then(|record| record.options.site.clone());
+        let leaves = linked.filter(|site| options.site.as_ref().is_some_and(|new| new != site));
         let recorded;
         let proxy = match self.proxy.url() {
             Some(_) => &self.proxy,
@@ -134,13 +160,19 @@ impl InstallArguments {
             }
         };
         let wishes = UplinkWishes { token, router_id_suffix: options.router_id_suffix.as_deref(), proxy };
-        let parts = Parts::of_definition(&file, definition, &wishes)?;
+        let parts = Parts::of_definition(file, definition, &wishes)?;
         let first = before.is_none();
-        Ok(Chosen { parts, kind, options, first })
+        Ok(Chosen { parts, kind, options, first, leaves })
     }
 
     /// What is not said again stays; how it links is said anew with a new token.
-    fn options(&self, before: Option<&Record>, kind: GatewayType, anew: bool) -> Result<Options, Failure> {
+    fn options(
+        &self,
+        before: Option<&Record>,
+        kind: GatewayType,
+        anew: bool,
+        site: Option<String>,
+    ) -> Result<Options, Failure> {
         let before = before.map(|record| &record.options);
         let link = before.filter(|_| !anew);
         Ok(Options {
@@ -148,6 +180,8 @@ impl InstallArguments {
             router_id_suffix: self.router_id_suffix.clone().or_else(|| link?.router_id_suffix.clone()),
             proxy: self.proxy.url().or_else(|| link?.proxy.clone()),
             router: RouterChoice::router(self.router.as_ref(), before.map(|options| &options.router), kind)?,
+            source: Source::default(),
+            site: site.or_else(|| link?.site.clone()),
         })
     }
 }
@@ -170,17 +204,33 @@ impl Planned {
 
     /// Takes the steps, then says what the router says, which may take `wait` seconds to link.
     pub(super) async fn carry_out(self, turn: &Turn, wait: u32) -> Result<(), Failure> {
-        let Planned { wanted, found, steps, keeper, options } = self;
-        if steps.is_empty() {
-            say(format_args!("gateway {:?} is as it shall be: nothing to do", wanted.gateway));
+        let gateway = self.wanted.gateway.clone();
+        if self.steps.is_empty() {
+            say(format_args!("gateway {gateway:?} is as it shall be: nothing to do"));
         }
-        let acting = Acting::new(&wanted, &keeper);
-        let notes = acting.run(&steps, found.record.clone(), options, turn.made(), |step| say(step)).await?;
+        let (contact, notes) = self.act(turn, |step| say(step)).await?;
         notes.iter().for_each(|note| output::warning(note));
-        if let Keeper::Container(keeper) = &keeper {
-            keeper.gaps().await.iter().for_each(|gap| output::warning(gap));
+        verify(&gateway, &contact, wait).await
+    }
+
+    /// Has the router started anew, whatever else is to be done.
+    pub(super) fn restart(&mut self) {
+        let starts = |step: &Step| matches!(step, Step::Start { .. } | Step::Restart { .. } | Step::Replace { .. });
+        if !self.steps.iter().any(starts) {
+            let (name, why) = (self.wanted.keeper.name(), "it was asked for".to_owned());
+            self.steps.push(Step::Restart { name, why });
         }
-        verify(&wanted.gateway, &wanted.contact(), wait).await
+    }
+
+    /// Takes the steps, and tells of each before it begins. Besides how to ask the router: what it cannot rely on.
+    pub(super) async fn act(self, turn: &Turn, tell: impl Fn(&Step)) -> Result<(Contact, Vec<String>), Failure> {
+        let Planned { wanted, found, steps, keeper, options } = self;
+        let acting = Acting::new(&wanted, &keeper);
+        let mut notes = acting.run(&steps, found.record.clone(), options, turn.made(), tell).await?;
+        if let Keeper::Container(keeper) = &keeper {
+            notes.extend(keeper.gaps().await);
+        }
+        Ok((wanted.contact(), notes))
     }
 }
 

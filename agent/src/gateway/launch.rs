@@ -17,7 +17,7 @@ use crate::doctor;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::installation::home::Home;
-use crate::installation::keeper::GatewayType;
+use crate::installation::keeper::{GatewayType, GatewayTypeParser};
 use crate::installation::record::{Options, Record};
 use crate::installation::router::{Router, RouterChoice};
 use crate::installation::turn::Turn;
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     bundle: PathBuf,
 
     /// What the gateway runs in [default: as before, at first service]
-    #[arg(short = 't', long = "type", value_name = "TYPE", value_enum)]
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_parser = GatewayTypeParser)]
     kind: Option<GatewayType>,
 
     /// The program that routes: embedded, skrouterd (the one on PATH) or skrouterd=PATH [default: as before, at first embedded]
@@ -73,7 +73,7 @@ impl Arguments {
         let home = Home::of(&bundle.name)?;
         let site_id = site_id(&home)?;
         let before = Record::read(&home)?;
-        let kind = self.kind.or(before.as_ref().map(|record| record.kind)).unwrap_or_default();
+        let kind = Record::keeps(before.as_ref(), self.kind)?;
         let running = before.as_ref().map(|record| &record.options.router);
         let router = RouterChoice::router(self.router.as_ref(), running, kind)?;
         let mut config = self.router_config(&bundle, &home, &site_id)?;

@@ -1,19 +1,31 @@
 //! `moorline gateway`: definitions, and the routers that they ask for.
 
 mod apply;
+mod bind;
+mod change;
 mod check;
 pub(crate) mod configuration;
+mod delete;
+mod export_config;
+mod expose;
+mod forward;
 mod generate_bundle;
+mod init;
 pub(crate) mod install;
 mod launch;
+mod logs;
 mod narrator;
+mod places;
 mod plan;
+mod protocol;
 pub(crate) mod proxy;
-mod remove;
+mod reach;
+mod restart;
 mod run;
 mod run_directory;
 mod status;
 mod verify;
+mod which;
 
 use clap::Subcommand;
 
@@ -31,27 +43,48 @@ use crate::failure::Failure;
     "moorline gateway apply gateway.yaml --token token.yaml",
 ))]
 pub(crate) enum Command {
-    Apply(apply::Arguments),
-    Check(check::Arguments),
+    Init(Box<init::Arguments>),
+    #[command(visible_alias = "remove")]
+    Delete(delete::Arguments),
+    Expose(Box<expose::Expose>),
+    Unexpose(expose::Unexpose),
+    Bind(bind::Bind),
+    Unbind(bind::Unbind),
+    Forward(forward::Forward),
+    Unforward(forward::Unforward),
+    Status(status::Arguments),
+    Logs(logs::Arguments),
+    Restart(restart::Arguments),
+    ExportConfig(export_config::Arguments),
     GenerateBundle(generate_bundle::Arguments),
     Launch(launch::Arguments),
+    Check(check::Arguments),
     Plan(plan::Arguments),
-    Remove(remove::Arguments),
+    Apply(apply::Arguments),
     Run(run::Arguments),
-    Status(status::Arguments),
 }
 
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Apply(arguments) => arguments.run(),
-            Self::Check(arguments) => arguments.run(),
+            Self::Init(arguments) => arguments.run(),
+            Self::Delete(arguments) => arguments.run(),
+            Self::Expose(arguments) => arguments.run(),
+            Self::Unexpose(arguments) => arguments.run(),
+            Self::Bind(arguments) => arguments.run(),
+            Self::Unbind(arguments) => arguments.run(),
+            Self::Forward(arguments) => arguments.run(),
+            Self::Unforward(arguments) => arguments.run(),
+            Self::Status(arguments) => arguments.run(),
+            Self::Logs(arguments) => arguments.run(),
+            Self::Restart(arguments) => arguments.run(),
+            Self::ExportConfig(arguments) => arguments.run(),
             Self::GenerateBundle(arguments) => arguments.run(),
             Self::Launch(arguments) => arguments.run(),
+            Self::Check(arguments) => arguments.run(),
             Self::Plan(arguments) => arguments.run(),
-            Self::Remove(arguments) => arguments.run(),
+            Self::Apply(arguments) => arguments.run(),
             Self::Run(arguments) => arguments.run(),
-            Self::Status(arguments) => arguments.run(),
         }
     }
 }

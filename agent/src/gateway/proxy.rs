@@ -12,7 +12,7 @@ use crate::failure::Failure;
 const PROFILE: &str = "proxy";
 
 /// Which proxy, and who we are to it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ProxyArguments {
     /// Link to the network through an HTTP proxy: http://HOST:PORT or http://USER@HOST:PORT
     ///

@@ -11,7 +11,7 @@ use crate::installation::contact::Contact;
 use crate::output::say;
 
 /// How often the router is asked.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// Says what the router says: linked, or not within `wait` seconds; and every port that cannot be opened.
 pub(super) async fn verify(gateway: &str, contact: &Contact, wait: u32) -> Result<(), Failure> {
@@ -31,31 +31,33 @@ pub(super) async fn verify(gateway: &str, contact: &Contact, wait: u32) -> Resul
 }
 
 /// The uplink, as the router's state has it.
-struct Link<'s> {
+pub(super) struct Link<'s> {
     up: Option<&'s Value>,
     cause: &'s str,
 }
 
 impl<'s> Link<'s> {
-    fn of(status: &'s Value) -> Link<'s> {
+    pub(super) fn of(status: &'s Value) -> Link<'s> {
         let uplinks = status["uplinks"].as_array().map(Vec::as_slice).unwrap_or_default();
         let up = uplinks.iter().find(|uplink| uplink["state"] == "up");
         let cause = uplinks.iter().find_map(|uplink| uplink["last_error"].as_str());
         Link { up, cause: cause.unwrap_or("the network has not answered yet") }
     }
 
-    fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.up.is_some()
     }
 
+    pub(super) fn trouble(&self, gateway: &str, waited: u32) -> Failure {
+        Failure::NotLinked(anyhow!(
+            "gateway {gateway:?} runs, and is not linked to the network after {waited} s: {}\n\
+             it tries again until it works; `moorline gateway status {gateway}` says how it stands",
+            self.cause
+        ))
+    }
+
     fn verdict(&self, gateway: &str, waited: u32) -> Result<(), Failure> {
-        let Some(up) = self.up else {
-            return Err(Failure::NotLinked(anyhow!(
-                "gateway {gateway:?} runs, and is not linked to the network after {waited} s: {}\n\
-                 it tries again until it works; `moorline gateway status {gateway}` says how it stands",
-                self.cause
-            )));
-        };
+        let Some(up) = self.up else { return Err(self.trouble(gateway, waited)) };
         let text = |name: &str| up[name].as_str().unwrap_or_default().to_owned();
         let peer = up["peer"]["container"].as_str().unwrap_or_default();
         say(format_args!("gateway {gateway:?} runs and is linked to {}:{} (router {peer})", text("host"), up["port"]));

@@ -1,6 +1,5 @@
 //! What is there against what is wanted: the steps. Pure.
 
-use anyhow::anyhow;
 use moorline_definition::router_config::{Entity, RouterConfig, UPLINK_PROFILE};
 
 use super::found::Found;
@@ -13,17 +12,8 @@ use crate::failure::Failure;
 /// The steps from `found` to `wanted`, in order; none when nothing differs.
 ///
 /// # Errors
-/// A unit or container of that name which is not ours; a gateway that runs in something else.
+/// A unit or container of that name which is not ours.
 pub(crate) fn plan(wanted: &Wanted, found: &Found) -> Result<Vec<Step>, Failure> {
-    let kind = wanted.keeper.kind();
-    if let Some(other) = found.record.as_ref().map(|record| record.kind).filter(|other| *other != kind) {
-        let gateway = &wanted.gateway;
-        return Err(Failure::Input(anyhow!(
-            "gateway {gateway:?} runs as {}, not as {}: remove it first, with `moorline gateway remove {gateway}`",
-            other.name(),
-            kind.name()
-        )));
-    }
     let mut steps = Vec::new();
     for file in &wanted.files {
         let there = found.files.get(&file.path);

@@ -11,6 +11,7 @@ use super::contact::Contact;
 use super::home::Home;
 use super::keeper::GatewayType;
 use super::router::Router;
+use crate::definition_file::Source;
 use crate::failure::{Blame, Failure};
 
 const FORMAT: u32 = 1;
@@ -50,6 +51,11 @@ pub(crate) struct Options {
     pub(crate) proxy: Option<String>,
     #[serde(default)]
     pub(crate) router: Router,
+    #[serde(default)]
+    pub(crate) source: Source,
+    /// The site whose token it links with, by its id.
+    #[serde(default)]
+    pub(crate) site: Option<String>,
 }
 
 impl Record {
@@ -85,6 +91,24 @@ impl Record {
             )));
         }
         Ok(Some(record))
+    }
+
+    /// The type that the gateway has, and keeps.
+    ///
+    /// # Errors
+    /// Another is asked for.
+    pub(crate) fn keeps(before: Option<&Record>, asked: Option<GatewayType>) -> Result<GatewayType, Failure> {
+        match (before, asked) {
+            (Some(before), Some(asked)) if before.kind != asked => Err(Failure::Input(anyhow!(
+                "gateway previously created as {} type, delete current gateway to change to {} type: \
+                 `moorline gateway delete {}`",
+                before.kind.name(),
+                asked.name(),
+                before.gateway
+            ))),
+            (Some(before), _) => Ok(before.kind),
+            (None, asked) => Ok(asked.unwrap_or_default()),
+        }
     }
 
     /// How the router that it tells of is asked.

@@ -204,7 +204,8 @@ fn is_program(path: &Path) -> bool {
 /// In the words of other tools for the same.
 fn missing(what: &dyn std::fmt::Display) -> Failure {
     Failure::Input(anyhow!(
-        "{what} could not be found. Please 'install skrouterd', or say where it is with --router skrouterd=PATH"
+        "{what} not found, please 'dnf install skupper-router' first or use --type [docker|podman]; \
+         --router skrouterd=PATH says where it is"
     ))
 }
 

@@ -78,7 +78,7 @@ fn bridge(row: &Attributes) -> Value {
 }
 
 fn place(row: &Attributes) -> Value {
-    json!({ "address": row.get("address"), "host": row.get("host"), "port": port(row) })
+    json!({ "name": row.get("name"), "address": row.get("address"), "host": row.get("host"), "port": port(row) })
 }
 
 /// A number where it is one: routers tell it as a text.

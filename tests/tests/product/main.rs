@@ -20,3 +20,4 @@ mod management;
 mod postgres;
 mod streams;
 mod tls;
+mod words;

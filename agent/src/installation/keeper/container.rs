@@ -303,6 +303,18 @@ impl ContainerKeeper {
         format!("{} {}{rights}", facts.kind, facts.version)
     }
 
+    /// What the container wrote, as [`Engine::log`] tells it.
+    pub(crate) async fn log(
+        &self,
+        name: &str,
+        lines: u32,
+        follow: bool,
+        take: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), Failure> {
+        let name = name.parse::<ContainerName>().or_input()?;
+        self.engine.log(&name, lines, follow, take).await.or_runtime()
+    }
+
     pub(crate) async fn gaps(&self) -> Vec<String> {
         match Missing::of(&self.engine).await {
             Ok(missing) => {

@@ -5,10 +5,13 @@ pub(crate) mod container;
 mod fetch;
 pub(crate) mod unit;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Command, ValueEnum};
 use moorline_containers::Kind;
 use moorline_systemd::logind::{self, User};
 use serde::{Deserialize, Serialize};
@@ -33,6 +36,26 @@ pub(crate) enum GatewayType {
     Podman,
     /// A docker container
     Docker,
+}
+
+/// Reads a type, and says in Skupper's words what is none.
+#[derive(Clone)]
+pub(crate) struct GatewayTypeParser;
+
+impl TypedValueParser for GatewayTypeParser {
+    type Value = GatewayType;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<GatewayType, clap::Error> {
+        let text = value.to_string_lossy();
+        GatewayType::from_str(&text, false).map_err(|_| {
+            let words = format!("{text} is not a valid gateway type. Choose 'service', 'docker' or 'podman'.\n");
+            clap::Error::raw(ErrorKind::InvalidValue, words).with_cmd(command)
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(GatewayType::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 /// A keeper that answers.

@@ -1,6 +1,7 @@
 //! The program as its users see it: processes, files, ports.
 
 #[path = "../../../../tests/src/ports.rs"]
+#[allow(unreachable_pub)]
 mod ports;
 mod running;
 pub(crate) mod tokens;
