@@ -89,7 +89,7 @@ pub(super) fn bound(
         let name = name_of(&change.definition().bindings, address);
         let endpoint = NewEndpoint { host: Some(host.clone()), ..endpoint(&name, address, *port, protocol)? };
         change.put(Section::Bindings, &endpoint)?;
-        asked.push(Asked::Binding { name, address: address.to_string(), host: host.to_string(), port: port.get() });
+        asked.push(Asked::Binding { address: address.to_string(), host: host.to_string(), port: port.get() });
     }
     Ok(asked)
 }

@@ -84,7 +84,7 @@ impl Forward {
                 ..endpoint(&name, &address, port, &self.protocol)?
             };
             change.put(Section::Forwards, &endpoint)?;
-            asked.push(Asked::Forward { name, address: address.to_string() });
+            asked.push(Asked::Forward { address: address.to_string(), port: port.get() });
         }
         block_on(change.apply(&HowArguments::default(), &self.change, &asked))
     }

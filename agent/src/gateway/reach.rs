@@ -8,7 +8,7 @@ use moorline_router::io::try_server;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::verify::{LOOK, Link};
+use super::verify::{LOOK, Link, status};
 use crate::failure::Failure;
 use crate::installation::contact::Contact;
 
@@ -27,10 +27,10 @@ pub(crate) struct Wait {
 /// A service that must work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// A binding, by its name, and the server of it.
-    Binding { name: String, address: String, host: String, port: u16 },
-    /// A forward, by its name.
-    Forward { name: String, address: String },
+    /// A binding, and the server of it.
+    Binding { address: String, host: String, port: u16 },
+    /// A forward, and where it listens.
+    Forward { address: String, port: u16 },
 }
 
 /// Waits until the gateway is linked and the services work.
@@ -43,7 +43,7 @@ pub(super) async fn verify(gateway: &str, contact: &Contact, wait: &Wait, servic
     }
     let deadline = Instant::now() + Duration::from_secs(wait.wait.into());
     loop {
-        let status = contact.status().await?;
+        let status = status(contact, deadline).await?;
         let link = Link::of(&status);
         let mut troubles = Vec::new();
         for service in services {
@@ -74,8 +74,8 @@ struct Trouble {
 impl Asked {
     async fn trouble(&self, status: &Value) -> Option<Trouble> {
         match self {
-            Asked::Binding { name, address, host, port } => {
-                if row(status, ["connectors", "http_connectors"], name).is_none() {
+            Asked::Binding { address, host, port } => {
+                if row(status, ["connectors", "http_connectors"], address, *port).is_none() {
                     return Some(Trouble::passing(format!("the router does not serve {address} yet")));
                 }
                 let failure = try_server(host, *port).await.err()?;
@@ -84,8 +84,8 @@ impl Asked {
                      start it: the binding works as soon as it does"
                 )))
             }
-            Asked::Forward { name, address } => {
-                let Some(row) = row(status, ["listeners", "http_listeners"], name) else {
+            Asked::Forward { address, port } => {
+                let Some(row) = row(status, ["listeners", "http_listeners"], address, *port) else {
                     return Some(Trouble::passing(format!("the router does not listen for {address} yet")));
                 };
                 let text = |name: &str| row[name].as_str().unwrap_or_default();
@@ -93,7 +93,7 @@ impl Asked {
                     "failed" => Some(Trouble {
                         words: format!(
                             "{address} is forwarded, and its port {} cannot be opened: {}{}",
-                            row["port"],
+                            port,
                             text("error"),
                             text("last_error")
                         ),
@@ -116,6 +116,8 @@ impl Trouble {
     }
 }
 
-fn row<'s>(status: &'s Value, lists: [&str; 2], name: &str) -> Option<&'s Value> {
-    lists.iter().filter_map(|list| status[*list].as_array()).flatten().find(|row| row["name"] == name)
+/// By what routers do not give names of their own to.
+fn row<'s>(status: &'s Value, lists: [&str; 2], address: &str, port: u16) -> Option<&'s Value> {
+    let mut rows = lists.iter().filter_map(|list| status[*list].as_array()).flatten();
+    rows.find(|row| row["address"] == address && row["port"] == port)
 }

@@ -24,6 +24,8 @@ const IMAGE_TAG: &str = "2.7.6";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// From it on there is no HTTP in it, and proxies are.
 const WITHOUT_HTTP: u32 = 3;
+/// What the name of a forward gets that a binding has too.
+const FORWARD: &str = "-ingress";
 const LISTENER: &str = "moorline-management";
 
 /// What a gateway runs, and what is kept of it.
@@ -103,6 +105,7 @@ impl Router {
     /// What it cannot serve.
     pub(crate) async fn fit(&self, config: &mut RouterConfig) -> Result<(), Failure> {
         let Router::Skrouterd(skrouterd) = self else { return Ok(()) };
+        part_names(config);
         let Some(version) = skrouterd.version().await? else {
             config.listeners.push(skrouterd.listener());
             return Ok(());
@@ -145,8 +148,8 @@ impl Skrouterd {
         }
     }
 
-    /// None: an image that does not tell by its tag.
-    async fn version(&self) -> Result<Option<String>, Failure> {
+    /// What the program or the image's tag says; none: an image that does not tell by its tag.
+    pub(crate) async fn version(&self) -> Result<Option<String>, Failure> {
         let program = match &self.origin {
             Origin::Program(path) => path,
             Origin::Image(name) => {
@@ -183,6 +186,23 @@ impl Skrouterd {
         listener.extra.insert("requireSsl".to_owned(), true.into());
         listener
     }
+}
+
+/// Its connectors and listeners are of one name space; a definition's bindings and forwards are of two.
+fn part_names(config: &mut RouterConfig) {
+    let tcp = config.tcp_connectors.iter().map(|bridge| bridge.name.clone());
+    let taken: Vec<String> = tcp.chain(config.http_connectors.iter().map(|bridge| bridge.name.clone())).collect();
+    let tcp = config.tcp_listeners.iter_mut().map(|bridge| &mut bridge.name);
+    let names = tcp.chain(config.http_listeners.iter_mut().map(|bridge| &mut bridge.name));
+    names.filter(|name| taken.contains(name)).for_each(|name| name.push_str(FORWARD));
+}
+
+/// What a forward is called in the definition, whatever the router calls it.
+pub(crate) fn forward_name<'n>(config: &RouterConfig, name: &'n str) -> &'n str {
+    let Some(short) = name.strip_suffix(FORWARD) else { return name };
+    let is_bound = config.tcp_connectors.iter().any(|bridge| bridge.name == short)
+        || config.http_connectors.iter().any(|bridge| bridge.name == short);
+    if is_bound { short } else { name }
 }
 
 fn program(path: Option<&Path>) -> Result<PathBuf, Failure> {

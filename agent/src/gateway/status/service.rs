@@ -5,6 +5,8 @@ use moorline_definition::{Definition, Port};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::installation::router::forward_name;
+
 /// What `status` tells of a service. A router that does not count something leaves it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Service {
@@ -79,6 +81,7 @@ pub(super) fn of(config: &RouterConfig, definition: Option<&Definition>, router:
         service("http_listeners", protocol, &bridge.name, &bridge.address, &bridge.host, &bridge.port)
     }));
     for forward in &mut forwards {
+        forward.name = forward_name(config, &forward.name).to_owned();
         forward.requested_port = Some(requested(forward, definition).unwrap_or_else(|| forward.port.clone()));
     }
     bindings.sort_by(|a, b| a.name.cmp(&b.name));

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::installation::home::Home;
 use crate::installation::keeper::{GatewayType, Keeper};
 use crate::installation::record::Record;
+use crate::installation::router::Router;
 use crate::output::count;
 use crate::tree::Tree;
 
@@ -67,6 +68,12 @@ impl Standing {
             }
         }
         standing.router = record.contact(&home).status().await.ok();
+        // Later releases do not tell their version.
+        if let (Router::Skrouterd(skrouterd), Some(router)) = (&record.options.router, &mut standing.router)
+            && router["version"].is_null()
+        {
+            router["version"] = skrouterd.version().await.ok().flatten().into();
+        }
         let config = fs::read_to_string(home.config()).ok().and_then(|text| parse(&text, &|_| None).ok());
         if let Some(config) = config {
             let text = fs::read_to_string(home.definition()).ok();

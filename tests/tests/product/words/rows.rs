@@ -149,7 +149,8 @@ fn row_25_status_is_skuppers_tree() {
     place.init();
     place.good(&["bind", "mydb", "localhost", &format!("3306:{}", place.echo())]);
     let status = place.good(&["status"]);
-    let version = place.json()["router"]["version"].as_str().unwrap().to_owned();
+    let json = place.json();
+    let version = json["router"]["version"].as_str().unwrap_or_else(|| panic!("{json:#}")).to_owned();
     let (name, port) = (&place.name, place.echo());
     let wanted = [
         "Gateway Definition:".to_owned(),
