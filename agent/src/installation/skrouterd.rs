@@ -51,8 +51,8 @@ fn uplink(connector: &Attributes, connections: &[Attributes]) -> Value {
 }
 
 fn connector(row: &Attributes) -> Value {
-    // Of the old encapsulation it counts one of its own.
-    traffic(row, u64::from(text(row, "encapsulation") == "legacy"))
+    // But for the new encapsulation of 2.x it counts one of its own.
+    traffic(row, u64::from(text(row, "encapsulation") != "lite"))
 }
 
 fn traffic(row: &Attributes, own: u64) -> Value {
