@@ -242,7 +242,7 @@ fn summary(problems: &[Problem]) -> Vec<(Severity, usize, usize, String)> {
 }
 
 #[test]
-fn every_invalid_definition_is_reported_where_it_is_wrong() {
+fn row_34_42_44_every_invalid_definition_is_reported_where_it_is_wrong() {
     let mut failures = Vec::new();
     for case in cases() {
         let checked = check("gateway.yaml", &case.text, CheckOptions::default());

@@ -58,7 +58,7 @@ const NAMES: [&str; 7] =
     ["v1-database", "v2-local-port", "v3-two-ports", "v4-forwards", "v5-web-mixed", "v6-exported", "section-2-5"];
 
 #[test]
-fn definitions_mean_the_golden_configurations() {
+fn row_34_definitions_mean_the_golden_configurations() {
     for name in NAMES {
         let config = from_definition(&definition(name), &uplink(), &template());
         config.validate().unwrap();
@@ -171,7 +171,7 @@ fn the_local_port_is_the_target_port() {
 }
 
 #[test]
-fn tls_of_services_is_written_as_sites_write_it() {
+fn row_43_tls_of_services_is_written_as_sites_write_it() {
     let text = "name: db\n\
         bindings:\n\
         - {name: secure-db, host: localhost, service: {address: \"secure-db:5432\", protocol: tcp, ports: [5432], tlscertauthority: skupper-service-client, tlscredentials: skupper-tls-secure-db}}\n\
@@ -220,7 +220,7 @@ fn plain() -> GatewayOptions {
 }
 
 #[test]
-fn qdr_listeners_keep_every_attribute() {
+fn row_45_qdr_listeners_keep_every_attribute() {
     let text = "name: db\nqdr-listeners:\n- extrafieldsimpl: {}\n  host: 0.0.0.0\n  port: 5671\n  role: normal\n  \
                 ssl-profile: amqps\n  sasl-mechanisms: EXTERNAL\n  authenticate-peer: true\n  max-frame-size: 16384\n  \
                 max-session-frames: 640\n  link-capacity: 250\n  cost: 2\n  route-container: true\n- name: health\n  \

@@ -10,17 +10,17 @@ fn beside(engine: &str) {
 }
 
 #[test]
-fn a_gateway_lives_in_a_docker_container() {
+fn row_26_40_a_gateway_lives_in_a_docker_container() {
     beside("docker");
 }
 
 #[test]
-fn a_gateway_lives_in_a_podman_container() {
+fn row_26_40_a_gateway_lives_in_a_podman_container() {
     beside("podman");
 }
 
 #[test]
-fn a_gateway_lives_in_a_podman_container_without_root() {
+fn row_26_40_a_gateway_lives_in_a_podman_container_without_root() {
     beside("rootless");
 }
 
@@ -35,22 +35,22 @@ fn with_skrouterd(engine: &str) {
 }
 
 #[test]
-fn the_networks_own_router_runs_in_a_docker_container() {
+fn row_48_the_networks_own_router_runs_in_a_docker_container() {
     with_skrouterd("docker");
 }
 
 #[test]
-fn the_networks_own_router_runs_in_a_podman_container() {
+fn row_48_the_networks_own_router_runs_in_a_podman_container() {
     with_skrouterd("podman");
 }
 
 #[test]
-fn the_networks_own_router_runs_in_a_podman_container_without_root() {
+fn row_48_the_networks_own_router_runs_in_a_podman_container_without_root() {
     with_skrouterd("rootless");
 }
 
 #[test]
-fn an_image_that_cannot_be_fetched_changes_nothing() {
+fn row_48_an_image_that_cannot_be_fetched_changes_nothing() {
     for engine in ["docker", "podman"] {
         let test = "contained::on_host::an_image_that_cannot_be_fetched_changes_nothing";
         run_there("engine", &[engine], &[("ENGINE", engine)], test);
@@ -149,6 +149,9 @@ mod on_host {
 
         host.home.write("gate.yaml", &definition().binding("other:7", echo.port()).yaml());
         assert!(host.good(&["apply", "gate.yaml"]).contains("add      tcpConnector"));
+        for words in [["bind", "more", "localhost", &echo.port().to_string()].as_slice(), &["unbind", "more"]] {
+            assert_eq!(host.good(words), "");
+        }
         assert!(echoes(&mut open, b"still here") && host.id() == id, "the change cut a connection");
 
         let said = host.good(&["apply", "gate.yaml", "--drain-timeout", "1", "--wait", "60"]);
@@ -215,6 +218,9 @@ mod on_host {
 
         host.home.write("gate.yaml", &definition().binding("other:7", echo.port()).yaml());
         assert!(good(&["apply", "gate.yaml"]).contains("add      tcpConnector"));
+        for words in [["bind", "more", "localhost", &echo.port().to_string()].as_slice(), &["unbind", "more"]] {
+            assert_eq!(host.good(words), "");
+        }
         assert!(echoes(&mut open, b"still here") && host.id() == id, "the change cut a connection");
         drop(open);
 

@@ -13,31 +13,31 @@ fn in_a_lab(test: &str) {
 }
 
 #[test]
-fn a_service_from_a_definition() {
+fn row_46_a_service_from_a_definition() {
     in_a_lab("service_from_definition");
 }
 
 #[test]
-fn a_service_from_a_bundle() {
+fn row_36_41_46_a_service_from_a_bundle() {
     in_a_lab("service_from_bundle");
 }
 
 #[test]
-fn podman_without_root_from_a_definition() {
+fn row_47_podman_without_root_from_a_definition() {
     in_a_lab("podman_from_definition");
 }
 
 #[test]
-fn podman_without_root_from_a_bundle() {
+fn row_36_37_47_podman_without_root_from_a_bundle() {
     in_a_lab("podman_from_bundle");
 }
 
 #[test]
-fn docker_from_a_definition() {
+fn row_47_docker_from_a_definition() {
     in_a_lab("docker_from_definition");
 }
 
 #[test]
-fn docker_from_a_bundle() {
+fn row_36_37_47_docker_from_a_bundle() {
     in_a_lab("docker_from_bundle");
 }

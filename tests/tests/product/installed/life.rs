@@ -1,19 +1,16 @@
 //! What gateways go through between `apply` and `remove`.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use moorline_tests::command::{finish, program, stderr, stdout};
 use moorline_tests::definition::Definition;
-use moorline_tests::network::Hub;
-use moorline_tests::peer::{Server, connect_when_open, echo_server, read_exactly};
+use moorline_tests::peer::connect_when_open;
 use moorline_tests::ports::free_port;
-use moorline_tests::process::eventually;
 
 use super::host::{Host, echoes};
 

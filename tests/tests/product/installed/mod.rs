@@ -19,7 +19,7 @@ fn as_root_with_systemd(test: &str) {
 }
 
 #[test]
-fn a_gateway_is_installed_changed_and_removed() {
+fn row_26_39_41_a_gateway_is_installed_changed_and_removed() {
     as_a_user_with_systemd("a_gateway_is_installed_changed_and_removed");
 }
 
@@ -39,7 +39,7 @@ fn a_restart_that_fails_is_taken_back_and_one_that_was_killed_is_finished() {
 }
 
 #[test]
-fn a_bundle_is_launched_and_removed_by_its_scripts() {
+fn row_35_36_37_38_a_bundle_is_launched_and_removed_by_its_scripts() {
     as_a_user_with_systemd("a_bundle_is_launched_and_removed_by_its_scripts");
 }
 

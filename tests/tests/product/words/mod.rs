@@ -70,6 +70,11 @@ fn row_33_all_is_taken_back() {
 }
 
 #[test]
+fn row_49_directories_are_where_the_environment_says() {
+    run("row_49_directories_are_where_the_environment_says", "embedded");
+}
+
+#[test]
 fn row_50_one_gateway_one_network() {
     run("row_50_one_gateway_one_network", "embedded");
 }

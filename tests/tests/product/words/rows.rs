@@ -338,6 +338,25 @@ fn row_33_all_is_taken_back() {
 
 #[test]
 #[ignore = "for tests/hosts/user-systemd"]
+fn row_49_directories_are_where_the_environment_says() {
+    let place = Place::new();
+    let before = place.host.tree();
+    let state = place.host.home.join("elsewhere");
+    let run = |words: &[&str]| {
+        let output = finish(place.host.command(words).env("XDG_STATE_HOME", &state));
+        assert!(output.status.success(), "{words:?}: {}{}", stdout(&output), stderr(&output));
+        stdout(&output)
+    };
+    run(&["init", "--token", "token.yaml", "--wait", "60"]);
+    assert!(state.join("moorline/gateways").join(&place.name).join("config/skrouterd.json").exists());
+    assert!(!place.host.home.join(".local").exists());
+    assert!(run(&["status"]).contains("linked to"));
+    run(&["delete"]);
+    assert_eq!(place.host.tree(), before);
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
 fn row_50_one_gateway_one_network() {
     let place = Place::initialised();
     let other = Hub::start();
