@@ -267,7 +267,7 @@ fn row_31_forward_and_an_occupied_port() {
     assert!(output.status.success(), "{}", stderr(&output));
     let forward = place.json()["forwards"][0].clone();
     let actual: u16 = forward["port"].as_str().unwrap().parse().unwrap();
-    assert!(actual != taken && forward["requested_port"] == taken.to_string(), "{forward}");
+    assert!(actual != taken && forward["requested_port"].as_str() == Some(&taken.to_string()), "{forward}");
     let told = stderr(&output);
     assert!(told.contains(&format!("from port {actual} instead")), "{told}");
     let status = place.good(&["status"]);
