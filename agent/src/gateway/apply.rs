@@ -22,6 +22,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     install: InstallArguments,
 
+    /// Show the steps, and change nothing: what `plan` does
+    #[arg(long)]
+    dry_run: bool,
+
     /// How long to wait for the link to the network, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     wait: u32,
@@ -33,6 +37,10 @@ impl Arguments {
     }
 
     async fn apply(&self) -> Result<(), Failure> {
+        if self.dry_run {
+            self.install.plan().await?.foretell();
+            return Ok(());
+        }
         let turn = Turn::take()?;
         let Chosen { parts, kind, options, first, .. } = self.install.choose()?;
         if first {

@@ -16,7 +16,7 @@ use crate::failure::{Blame, Failure};
 use crate::installation::home::Home;
 use crate::installation::record::Record;
 use crate::installation::turn::Turn;
-use crate::output::{self, say};
+use crate::output;
 
 /// What every change takes.
 #[derive(Debug, Default, Args)]
@@ -151,7 +151,7 @@ impl Change {
             planned.restart();
         }
         let Some(turn) = &self.turn else {
-            planned.steps.iter().for_each(say);
+            planned.foretell();
             return Ok(());
         };
         let (contact, notes) = planned.act(turn, |_| ()).await?;

@@ -202,6 +202,14 @@ impl Planned {
         Ok(Planned { wanted, found, steps, keeper, options })
     }
 
+    /// Says what the steps are.
+    pub(super) fn foretell(&self) {
+        if self.steps.is_empty() {
+            say(format_args!("gateway {:?} is as the definition says: nothing to do", self.wanted.gateway));
+        }
+        self.steps.iter().for_each(say);
+    }
+
     /// Takes the steps, then says what the router says, which may take `wait` seconds to link.
     pub(super) async fn carry_out(self, turn: &Turn, wait: u32) -> Result<(), Failure> {
         let gateway = self.wanted.gateway.clone();

@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     drain_timeout: Option<u32>,
 
+    /// Show the steps, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
     /// How long to wait for the link to the network, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     wait: u32,
@@ -69,7 +73,7 @@ impl Arguments {
     }
 
     async fn launch(&self, bundle: Bundle) -> Result<(), Failure> {
-        let turn = Turn::take()?;
+        let turn = if self.dry_run { None } else { Some(Turn::take()?) };
         let home = Home::of(&bundle.name)?;
         let site_id = site_id(&home)?;
         let before = Record::read(&home)?;
@@ -112,7 +116,14 @@ impl Arguments {
         let drain = before.as_ref().map(|record| record.options.drain_timeout);
         let drain_timeout = self.drain_timeout.or(drain).unwrap_or(DRAIN);
         let options = Options { drain_timeout, router, ..Options::default() };
-        Planned::of(parts, kind, options).await?.carry_out(&turn, self.wait).await
+        let planned = Planned::of(parts, kind, options).await?;
+        match turn {
+            Some(turn) => planned.carry_out(&turn, self.wait).await,
+            None => {
+                planned.foretell();
+                Ok(())
+            }
+        }
     }
 
     /// The bundle's template for this host. Two gateways of one host are two routers, so that their ids must differ.

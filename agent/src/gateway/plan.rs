@@ -43,10 +43,7 @@ impl Arguments {
                 let steps: Vec<Value> = planned.steps.iter().map(Step::json).collect();
                 say(format_args!("{:#}", json!({ "gateway": gateway, "steps": steps })));
             }
-            Output::Text if planned.steps.is_empty() => {
-                say(format_args!("gateway {gateway:?} is as the definition says: nothing to do"));
-            }
-            Output::Text => planned.steps.iter().for_each(say),
+            Output::Text => planned.foretell(),
         }
         Ok(())
     }

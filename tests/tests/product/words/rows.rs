@@ -413,7 +413,7 @@ fn a_definition_of_the_users_own_is_edited_too() {
     place.good(&["bind", "other", "localhost", &format!("2:{echo}")]);
     let edited = fs::read_to_string(&file).unwrap();
     assert!(edited.starts_with(&text) && edited.contains("other:2"), "{edited}");
-    let planned = place.good(&["plan", "gate.yaml"]);
+    let planned = place.good(&["apply", "gate.yaml", "--dry-run"]);
     assert!(planned.lines().all(|line| line.starts_with("linger ") || line.contains("nothing to do")), "{planned}");
     place.good(&["unbind", "other"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
