@@ -18,8 +18,8 @@ mod yaml;
 
 pub use check::{CheckOptions, Checked, CredentialUse, LARGEST_FILE, check, check_bytes};
 pub use definition::{
-    Aggregate, CredentialName, Definition, Endpoint, EntityName, GatewayName, Host, InvalidName, Port, Protocol,
-    QdrListener, Section, Service, ServiceAddress,
+    ANNOUNCE, Aggregate, CredentialName, Definition, Endpoint, EntityName, GatewayName, Host, InvalidName, Port,
+    Protocol, QdrListener, Section, Service, ServiceAddress,
 };
 pub use problem::{Problem, Severity};
 pub use report::{problems_json, render};

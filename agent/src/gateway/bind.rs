@@ -108,6 +108,7 @@ pub(super) fn endpoint(
         protocol: protocol.protocol(),
         port,
         service_port: None,
+        announce: false,
         event_channel: protocol.event_channel(),
         aggregate: protocol.aggregate(),
         tls_credentials: None,

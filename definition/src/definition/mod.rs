@@ -107,7 +107,7 @@ pub struct Service {
     pub headless: Option<serde_json::Value>,
     /// No effect on a gateway.
     pub labels: BTreeMap<String, String>,
-    /// No effect on a gateway.
+    /// [`ANNOUNCE`] among them; others have no effect on a gateway.
     pub annotations: BTreeMap<String, String>,
     /// No effect on a gateway; kept as written.
     pub targets: Vec<serde_json::Value>,
@@ -121,6 +121,17 @@ pub struct Service {
     pub publish_not_ready_addresses: bool,
     /// No effect on a gateway.
     pub bridge_image: Option<String>,
+}
+
+/// The annotation of a service that sites of the network shall be told of, with the value `true`.
+pub const ANNOUNCE: &str = "moorline/announce";
+
+impl Service {
+    /// Whether sites of the network shall be told that there is such a service.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.annotations.get(ANNOUNCE).is_some_and(|value| value == "true")
+    }
 }
 
 /// What the connections of a service speak.

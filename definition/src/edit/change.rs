@@ -6,7 +6,7 @@ use super::flow::colon;
 use super::style::{OURS, Style};
 use super::write::{self, Layout, Piece, entry};
 use crate::check::keys;
-use crate::definition::{Aggregate, Endpoint, Port};
+use crate::definition::{ANNOUNCE, Aggregate, Endpoint, Port};
 use crate::yaml::{Entry, Node, Value};
 
 /// A mapping whose values are set.
@@ -78,7 +78,24 @@ impl Edit<'_> {
         if old.tls_cert_authority != new.tls_cert_authority {
             self.set(&mut fields, "tlscertauthority", new.tls_cert_authority.as_ref().map(Piece::word))?;
         }
+        if old.annotations != new.annotations {
+            self.announce(&mut fields)?;
+        }
         self.add(fields)
+    }
+
+    /// Annotates a service as one that sites are told of.
+    fn announce(&mut self, service: &mut Fields<'_>) -> Result<(), EditFault> {
+        let (key, all) = Piece::announcement();
+        match find(service.map, key, service.known) {
+            Some(found) if matches!(found.value.value, Value::Map(_)) => {
+                self.own(found)?;
+                let mut fields = Fields { map: &found.value, known: &[], missing: Vec::new() };
+                self.set(&mut fields, ANNOUNCE, Some(Piece::word("true")))?;
+                self.add(fields)
+            }
+            _ => self.set(service, key, Some(all)),
+        }
     }
 
     /// Writes the value of a key, or notes that the key is missing. None becomes `null`.

@@ -6,7 +6,7 @@ use super::proof::{self, Change};
 use super::write::word;
 use super::{EditFault, NewEndpoint};
 use crate::check::{self, CheckOptions, keys};
-use crate::definition::{Definition, Endpoint, GatewayName, Section, Service};
+use crate::definition::{ANNOUNCE, Definition, Endpoint, GatewayName, Section, Service};
 use crate::problem::{Problem, Severity};
 use crate::source::Source;
 use crate::yaml::{Document, Entry, Node, Value};
@@ -187,7 +187,7 @@ impl NewEndpoint {
             aggregate: self.aggregate,
             headless: None,
             labels: std::collections::BTreeMap::new(),
-            annotations: std::collections::BTreeMap::new(),
+            annotations: self.announce.then(announcement).into_iter().collect(),
             targets: Vec::new(),
             origin: None,
             tls_credentials: self.tls_credentials.clone(),
@@ -227,11 +227,16 @@ impl NewEndpoint {
                 endpoint.target_ports = vec![self.port];
             }
         }
+        endpoint.service.annotations.extend(self.announce.then(announcement));
         if endpoint.entity_name() != self.entity_name() {
             endpoint.name = self.name.clone().or_else(|| old.entity_name().parse().ok());
         }
         endpoint
     }
+}
+
+fn announcement() -> (String, String) {
+    (ANNOUNCE.to_owned(), "true".to_owned())
 }
 
 /// A stretch of the old text and what comes in its place.

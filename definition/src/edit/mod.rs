@@ -48,6 +48,8 @@ pub struct NewEndpoint {
     /// What `service.ports` says instead, such as the port that a forward was asked for and another program has. None: as
     /// it is.
     pub service_port: Option<Port>,
+    /// Sites are to be told of the service. One of which they are told stays so.
+    pub announce: bool,
     /// Requests are events. HTTP only.
     pub event_channel: bool,
     /// Answers of several servers become one. HTTP only.

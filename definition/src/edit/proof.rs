@@ -19,7 +19,7 @@ pub(super) enum Change {
 /// Keys whose values are proved by what the check makes of them.
 const CHECKED: &[&str] = &["name", "host", "target_ports"];
 const CHECKED_IN_SERVICE: &[&str] =
-    &["address", "protocol", "ports", "eventchannel", "aggregate", "tlscredentials", "tlscertauthority"];
+    &["address", "protocol", "ports", "eventchannel", "aggregate", "tlscredentials", "tlscertauthority", "annotations"];
 
 /// Whether everything but the endpoint is the same, whether or not a gateway reads it.
 pub(super) fn holds(old: &Node, new: &Node, section: Section, change: Change) -> bool {

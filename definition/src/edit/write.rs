@@ -2,7 +2,7 @@
 
 use super::NewEndpoint;
 use super::style::Style;
-use crate::definition::Port;
+use crate::definition::{ANNOUNCE, Port};
 use crate::yaml::Scalar;
 
 /// How the children of a mapping or list stand.
@@ -44,12 +44,18 @@ impl Piece {
         service.extend(endpoint.event_channel.then(|| ("eventchannel", Self::Plain("true".to_owned()))));
         service.extend(endpoint.tls_credentials.as_ref().map(|name| ("tlscredentials", Self::word(name))));
         service.extend(endpoint.tls_cert_authority.as_ref().map(|name| ("tlscertauthority", Self::word(name))));
+        service.extend(endpoint.announce.then(Self::announcement));
         let mut fields = Vec::new();
         fields.extend(endpoint.name.as_ref().map(|name| ("name", Self::word(name))));
         fields.extend(endpoint.host.as_ref().map(|host| ("host", Self::word(host))));
         fields.push(("service", Self::Map(style.service, service)));
         fields.push(("target_ports", Self::List(style.target_ports, one(endpoint.port))));
         Self::Map(style.item, fields)
+    }
+
+    /// The annotation of a service that sites are told of.
+    pub(super) fn announcement() -> (&'static str, Self) {
+        ("annotations", Self::Map(Layout::Line, vec![(ANNOUNCE, Self::word("true"))]))
     }
 
     /// As text. Lines after the first are indented from `column`; a block begins with a line break.

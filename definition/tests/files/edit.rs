@@ -20,6 +20,7 @@ pub(crate) fn endpoint(words: &str) -> NewEndpoint {
     let mut word = || words.next().filter(|word| *word != "-");
     let mut endpoint = NewEndpoint {
         service_port: None,
+        announce: false,
         name: word().map(|name| name.parse().unwrap()),
         address: word().unwrap().parse().unwrap(),
         host: word().map(|host| host.parse().unwrap()),
@@ -35,6 +36,7 @@ pub(crate) fn endpoint(words: &str) -> NewEndpoint {
             "http" => endpoint.protocol = Protocol::Http,
             "http2" => endpoint.protocol = Protocol::Http2,
             "json" => endpoint.aggregate = Some(moorline_definition::Aggregate::Json),
+            "announced" => endpoint.announce = true,
             "events" => endpoint.event_channel = true,
             word => match word.split_once('=').unwrap() {
                 ("certificate", name) => endpoint.tls_credentials = Some(name.parse().unwrap()),

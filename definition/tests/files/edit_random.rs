@@ -334,6 +334,8 @@ impl Writer {
 /// What a definition holds of an endpoint that an edit sets.
 fn told(endpoint: &Endpoint) -> NewEndpoint {
     NewEndpoint {
+        service_port: None,
+        announce: false,
         name: endpoint.name.clone(),
         host: endpoint.host.clone(),
         address: endpoint.service.address.clone(),
