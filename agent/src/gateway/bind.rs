@@ -63,7 +63,7 @@ impl Bind {
         let (host, pairs) = server(self.host.as_deref(), &self.ports, INCOMPLETE)?;
         let addresses = service.addresses(&pairs, &[])?;
         let mut change = Change::of_installed(&self.change)?;
-        let asked = bound(&mut change, &host, &addresses, &self.protocol)?;
+        let asked = bound(&mut change, &host, &addresses, &self.protocol, false)?;
         block_on(change.apply(&HowArguments::default(), &self.change, &asked))
     }
 }
@@ -77,17 +77,18 @@ impl Unbind {
     }
 }
 
-/// Puts a binding for each address; what to ask when they are there.
+/// Puts a binding for each address; what to ask when they are there. `announce`: sites are to be told of the service.
 pub(super) fn bound(
     change: &mut Change,
     host: &Host,
     addresses: &[(ServiceAddress, Port)],
     protocol: &ProtocolArguments,
+    announce: bool,
 ) -> Result<Vec<Asked>, Failure> {
     let mut asked = Vec::new();
     for (address, port) in addresses {
         let name = name_of(&change.definition().bindings, address);
-        let endpoint = NewEndpoint { host: Some(host.clone()), ..endpoint(&name, address, *port, protocol)? };
+        let endpoint = NewEndpoint { host: Some(host.clone()), announce, ..endpoint(&name, address, *port, protocol)? };
         change.put(Section::Bindings, &endpoint)?;
         asked.push(Asked::Binding { address: address.to_string(), host: host.to_string(), port: port.get() });
     }

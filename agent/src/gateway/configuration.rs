@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use moorline_bundle::Endpoint;
 use moorline_definition::Definition;
-use moorline_definition::router_config::{GatewayOptions, Listener, RouterConfig, Uplink, from_definition};
+use moorline_definition::router_config::{GatewayOptions, Listener, RouterConfig, Uplink, announce, from_definition};
 
 use crate::failure::{Blame, Failure};
 use crate::host;
@@ -34,7 +34,9 @@ pub(crate) fn router_config(
         platform: "kubernetes".to_owned(),
         config_dir: text(directory)?,
     };
-    Ok(from_definition(definition, &uplink, &options))
+    let mut config = from_definition(definition, &uplink, &options);
+    announce(&mut config, definition);
+    Ok(config)
 }
 
 /// The listener that Skupper gives a gateway whose definition has none, for management.

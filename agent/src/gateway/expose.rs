@@ -77,7 +77,7 @@ impl Expose {
         let (host, pairs) = server(self.host.as_deref(), &self.ports, INCOMPLETE)?;
         let addresses = service.addresses(&pairs, &[])?;
         let mut change = begin(&self.change)?;
-        let asked = bound(&mut change, &host, &addresses, &self.protocol)?;
+        let asked = bound(&mut change, &host, &addresses, &self.protocol, true)?;
         block_on(change.apply(&self.how, &self.change, &asked))
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anyhow::anyhow;
 use clap::Args;
 use moorline_bundle::{Bundle, Maker, Purpose, ServiceProfile};
-use moorline_definition::router_config::{RouterConfig, parse};
+use moorline_definition::router_config::{RouterConfig, announce, parse};
 use moorline_definition::{CheckOptions, check_bytes};
 use zeroize::Zeroizing;
 
@@ -85,8 +85,12 @@ impl Arguments {
             Maker::Moorline { definition, .. } => {
                 let checked = check_bytes(DEFINITION, definition.as_bytes(), CheckOptions::default());
                 // Nobody asked for the management port that a definition without listeners gets.
-                if checked.definition.is_none_or(|definition| definition.qdr_listeners.is_empty()) {
+                if checked.definition.as_ref().is_none_or(|definition| definition.qdr_listeners.is_empty()) {
                     config.listeners.clear();
+                }
+                // What a bundle carries is for either router.
+                if let Some(definition) = &checked.definition {
+                    announce(&mut config, definition);
                 }
                 Some(definition.clone().into_bytes())
             }

@@ -106,6 +106,8 @@ impl Router {
     pub(crate) async fn fit(&self, config: &mut RouterConfig) -> Result<(), Failure> {
         let Router::Skrouterd(skrouterd) = self else { return Ok(()) };
         part_names(config);
+        config.tcp_connectors.iter_mut().for_each(|bridge| bridge.announce = None);
+        config.http_connectors.iter_mut().for_each(|bridge| bridge.announce = None);
         let Some(version) = skrouterd.version().await? else {
             config.listeners.push(skrouterd.listener());
             return Ok(());

@@ -133,6 +133,7 @@ pub(super) fn tcp_bridge(lowest_port: u16, mut a: Attributes<'_>) -> TcpBridge {
         verify_hostname: a.boolean("verifyHostname"),
         authenticate_peer: a.boolean("authenticatePeer"),
         encapsulation: a.word("encapsulation", "legacy or lite", &encapsulations),
+        announce: a.boolean("announce"),
         extra: a.extra(),
     }
 }
@@ -161,6 +162,7 @@ pub(super) fn http_bridge(lowest_port: u16, mut a: Attributes<'_>) -> HttpBridge
         aggregation: a.word("aggregation", "none, json or multipart", &aggregations),
         event_channel: a.boolean("eventChannel"),
         host_override: a.string("hostOverride"),
+        announce: a.boolean("announce"),
         extra: a.extra(),
     }
 }

@@ -254,6 +254,8 @@ pub struct TcpBridge {
     pub authenticate_peer: Option<bool>,
     /// TCP adaptor encoding; absent means legacy.
     pub encapsulation: Option<Encapsulation>,
+    /// Connector: whether sites of the network are told that there is such a service. This program's router alone knows it.
+    pub announce: Option<bool>,
     /// Attributes that this model does not name, kept as they were.
     pub extra: Map<String, Value>,
 }
@@ -285,6 +287,8 @@ pub struct HttpBridge {
     pub event_channel: Option<bool>,
     /// `Host` header to send in place of the client's.
     pub host_override: Option<String>,
+    /// Connector: whether sites of the network are told that there is such a service. This program's router alone knows it.
+    pub announce: Option<bool>,
     /// Attributes that this model does not name, kept as they were.
     pub extra: Map<String, Value>,
 }

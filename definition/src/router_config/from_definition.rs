@@ -109,6 +109,17 @@ pub fn from_definition(definition: &Definition, uplink: &Uplink, options: &Gatew
     config
 }
 
+/// Has the router tell sites of the services that the definition says so of. This program's router alone can.
+pub fn announce(config: &mut RouterConfig, definition: &Definition) {
+    let announced = definition.bindings.iter().filter(|binding| binding.service.is_announced());
+    let announced: Vec<String> = announced.map(Endpoint::entity_name).collect();
+    let tcp = config.tcp_connectors.iter_mut().map(|bridge| (&bridge.name, &mut bridge.announce));
+    let http = config.http_connectors.iter_mut().map(|bridge| (&bridge.name, &mut bridge.announce));
+    for (name, announce) in tcp.chain(http) {
+        *announce = announced.contains(name).then_some(true);
+    }
+}
+
 fn router(options: &GatewayOptions) -> RouterEntity {
     let metadata =
         Metadata { id: options.site_id.clone(), version: options.version.clone(), platform: options.platform.clone() };

@@ -22,6 +22,8 @@ pub use entities::{
 };
 pub use entity::Entity;
 pub use error::{ConfigProblem, Place, RouterConfigError};
-pub use from_definition::{CERTIFICATES_FOLDER, GatewayOptions, UPLINK_NAME, UPLINK_PROFILE, Uplink, from_definition};
+pub use from_definition::{
+    CERTIFICATES_FOLDER, GatewayOptions, UPLINK_NAME, UPLINK_PROFILE, Uplink, announce, from_definition,
+};
 pub use metadata::Metadata;
 pub use read::parse;

@@ -246,6 +246,7 @@ impl TcpBridge {
             .maybe("verifyHostname", &self.verify_hostname)
             .maybe("authenticatePeer", &self.authenticate_peer)
             .maybe("encapsulation", &encapsulation)
+            .maybe("announce", &self.announce)
             .0
     }
 }
@@ -276,6 +277,7 @@ impl HttpBridge {
             .maybe("aggregation", &aggregation)
             .maybe("eventChannel", &self.event_channel)
             .text("hostOverride", &self.host_override)
+            .maybe("announce", &self.announce)
             .0
     }
 }

@@ -1,6 +1,6 @@
 //! A hub and its edges on real sockets, with real certificates.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};

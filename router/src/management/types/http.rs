@@ -46,6 +46,7 @@ pub(super) static CONNECTOR: EntityType = configuration(
         boolean("eventChannel").create(),
         boolean("verifyHostname").create().or_bool(true),
         text("hostOverride").create(),
+        boolean("announce").create(),
         NAME,
         IDENTITY,
         TYPE,

@@ -49,6 +49,7 @@ pub(super) static CONNECTOR: EntityType = configuration(
         text("sslProfile").create(),
         boolean("verifyHostname").create().or_bool(true),
         text("encapsulation").create().or_text("legacy"),
+        boolean("announce").create(),
         NAME,
         IDENTITY,
         TYPE,
