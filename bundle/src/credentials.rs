@@ -2,6 +2,7 @@
 
 mod chain;
 mod disk;
+mod facts;
 mod fault;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::expiry::{earliest_not_after, rfc3339};
 
 pub use chain::Purpose;
 pub use disk::CredentialsError;
+pub use facts::Certificate;
 pub use fault::{CredentialsFault, Part, PemFault};
 
 /// What a party to mutual TLS needs: `ca.crt`, `tls.crt` and `tls.key`, as PEM.
@@ -111,6 +113,12 @@ impl fmt::Debug for Credentials {
             .field("key_pem", &"[hidden]")
             .finish_non_exhaustive()
     }
+}
+
+/// The text of a `ca.crt` that stands alone: at least one certificate, and nothing but certificates.
+pub(crate) fn authorities(pem: &[u8]) -> Result<String, CredentialsFault> {
+    let pem = text(Part::Authority, pem)?;
+    certificates(Part::Authority, &pem).map(|_| pem)
 }
 
 fn text(part: Part, bytes: &[u8]) -> Result<String, CredentialsFault> {

@@ -72,6 +72,11 @@ pub fn rfc3339(moment: SystemTime) -> String {
         .unwrap_or_else(|| format!("{} s after 1970-01-01T00:00:00Z", seconds(moment)))
 }
 
+/// Reads a moment as RFC 3339 writes it, in any zone.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<SystemTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(|date| moment(date.unix_timestamp()))
+}
+
 /// The dates inside a parsed certificate.
 pub(crate) fn validity_of(certificate: &x509_parser::certificate::X509Certificate<'_>) -> Validity {
     let validity = certificate.validity();

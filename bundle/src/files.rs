@@ -14,7 +14,8 @@ use nix::unistd::Uid;
 
 pub use fault::FileError;
 pub(crate) use fault::failed;
-use staged::{StagedDir, StagedFile};
+use staged::StagedDir;
+pub use staged::StagedFile;
 
 /// The permissions of a file that only its owner may read and write.
 pub const SECRET_FILE: u32 = 0o600;

@@ -1,6 +1,6 @@
 //! Credentials for Moorline: what lets one host link to a network, and lets another host link to us.
 //!
-//! * [`token`]: the link token, the file that carries an uplink's host, port and certificates.
+//! * [`token`]: link tokens, which carry an uplink's host, port and certificates, and claims, which are exchanged for one.
 //! * [`credentials`]: a certificate, its private key and the authority that it answers to, checked.
 //! * [`authority`]: a certificate authority in a state directory, and the certificates that it issues.
 //! * [`archive`]: bundles, which are gateways packed for other hosts.
@@ -20,8 +20,8 @@ pub mod token;
 
 pub use archive::{Bundle, BundleError, BundleFault, Contents, Maker, Manifest, ServiceProfile};
 pub use authority::{Authority, AuthorityError, Origin};
-pub use credentials::{Credentials, CredentialsError, CredentialsFault, Purpose};
+pub use credentials::{Certificate, Credentials, CredentialsError, CredentialsFault, Purpose};
 pub use endpoint::Endpoint;
 pub use expiry::Validity;
 pub use files::FileError;
-pub use token::{LinkToken, TokenError, TokenFault, TokenKind};
+pub use token::{ClaimToken, LinkToken, Token, TokenError, TokenFault};

@@ -1,12 +1,14 @@
-//! The link token: the file that carries an uplink's host, port and certificates.
+//! Tokens: the files that let one site link to another.
 //!
-//! It is a Kubernetes Secret as YAML, written by a Skupper site (`skupper token create -t cert`), by
-//! a Podman site, or by a Moorline hub. Skupper's other kind, the claim token, is recognised and
-//! refused with the way out.
+//! Each is a Kubernetes Secret as YAML. A [`LinkToken`] carries the uplink's host, port and certificates; it is
+//! written by a Skupper site (`skupper token create -t cert`), by a Podman site, or by a Moorline hub. A
+//! [`ClaimToken`], Skupper's usual kind, carries a password for which its site gives out a link token.
 
+mod claim;
 mod document;
 mod fault;
 mod parse;
+mod url;
 mod write;
 
 use std::num::NonZeroU32;
@@ -14,14 +16,25 @@ use std::num::NonZeroU32;
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 
+pub use claim::{AnswerFault, ClaimToken};
 pub(crate) use fault::shown;
 pub use fault::{Place, TokenError, TokenFault};
+pub use url::{ClaimUrl, ClaimUrlFault};
 
 /// The most bytes that a token may have. A real one has about 6 KiB.
 pub const LARGEST: usize = 256 * 1024;
 
 /// The name of a token whose file gives none, as Skupper's is by default.
 pub const DEFAULT_NAME: &str = "skupper";
+
+/// A token of either kind, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// It carries certificates.
+    Link(LinkToken),
+    /// It carries a password that is exchanged for certificates.
+    Claim(ClaimToken),
+}
 
 /// A token that carries certificates, checked.
 ///
@@ -46,22 +59,15 @@ pub struct LinkToken {
     pub credentials: Credentials,
 }
 
-/// Which of Skupper's tokens a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    /// It carries certificates.
-    Cert,
-    /// It carries a password that is exchanged for certificates, once.
-    Claim,
-}
-
-/// The names that Skupper gives to annotations and labels.
+/// The names that Skupper gives to annotations, labels and data.
 pub(crate) mod key {
     pub(crate) const TYPE: &str = "skupper.io/type";
     pub(crate) const CONNECTION_TOKEN: &str = "connection-token";
     pub(crate) const GATEWAY_CONNECTION_TOKEN: &str = "gateway-connection-token";
     pub(crate) const TOKEN_CLAIM: &str = "token-claim";
     pub(crate) const CLAIM_URL: &str = "skupper.io/url";
+    pub(crate) const CLAIM_EXPIRATION: &str = "skupper.io/claim-expiration";
+    pub(crate) const PASSWORD: &str = "password";
     pub(crate) const COST: &str = "skupper.io/cost";
     pub(crate) const GENERATED_BY: &str = "skupper.io/generated-by";
     pub(crate) const SITE_VERSION: &str = "skupper.io/site-version";

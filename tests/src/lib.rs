@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 pub mod authority;
+pub mod claims;
 pub mod command;
 pub mod definition;
 pub mod host;
@@ -20,6 +21,7 @@ pub mod peer;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod scenario;
 pub mod scratch;
 pub mod skrouterd;

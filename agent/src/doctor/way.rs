@@ -141,7 +141,9 @@ impl<'a> Way<'a> {
             (TrialStage::Reach, None) => {
                 "see that the name is right and no firewall is between; behind a proxy: --proxy"
             }
-            (TrialStage::Reach, Some(_)) => "see that the proxy is right, and lets this host out to that port",
+            (TrialStage::Reach | TrialStage::Proxy, _) => {
+                "see that the proxy is right, and lets this host out to that port"
+            }
             (TrialStage::Tls, _) => "see that the token is of this network and the clocks of both are right",
             (TrialStage::Router, _) => "see that the token names the network's port for edges",
         };

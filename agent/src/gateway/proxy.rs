@@ -50,7 +50,17 @@ impl ProxyArguments {
 
     /// Puts the proxy before the uplink.
     pub(crate) fn apply(&self, config: &mut RouterConfig) -> Result<(), Failure> {
-        let Some(proxy) = &self.proxy else { return Ok(()) };
+        let Some(profile) = self.profile()? else { return Ok(()) };
+        config.proxy_profiles.push(profile);
+        for connector in &mut config.connectors {
+            connector.proxy_profile = Some(PROFILE.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The proxy as the router takes it; none when none was given.
+    pub(crate) fn profile(&self) -> Result<Option<ProxyProfile>, Failure> {
+        let Some(proxy) = &self.proxy else { return Ok(None) };
         let password = match &self.proxy_password_file {
             None => None,
             Some(_) if proxy.user.is_none() => {
@@ -65,18 +75,14 @@ impl ProxyArguments {
                 Some(format!("file:{file}"))
             }
         };
-        config.proxy_profiles.push(ProxyProfile {
+        Ok(Some(ProxyProfile {
             name: PROFILE.to_owned(),
             host: proxy.host.clone(),
             port: proxy.port.to_string(),
             username: proxy.user.clone(),
             password,
             ..ProxyProfile::default()
-        });
-        for connector in &mut config.connectors {
-            connector.proxy_profile = Some(PROFILE.to_owned());
-        }
-        Ok(())
+        }))
     }
 }
 

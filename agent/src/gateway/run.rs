@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     definition: DefinitionArguments,
 
-    /// The link token: from `moorline token create`, or from `skupper token create -t cert`
+    /// The link token: from `moorline token create`, `moorline token redeem` or `skupper token create -t cert`
     #[arg(long, value_name = "TOKEN")]
     token: PathBuf,
 

@@ -6,7 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ use super::{FileError, PRIVATE_DIR, SECRET_FILE, parent_of, sync_dir};
 const ATTEMPTS: usize = 64;
 
 /// A complete, flushed 0600 file beside its destination; removed on drop unless put in place.
-pub(super) struct StagedFile<'a> {
+pub struct StagedFile<'a> {
     destination: &'a Path,
     claim: Claim,
 }
@@ -35,7 +35,25 @@ impl<'a> StagedFile<'a> {
         Ok(staged)
     }
 
-    pub(super) fn put_in_place(self) -> Result<(), FileError> {
+    /// Takes `room` bytes of the disk for what `destination` will hold: for what is had once, and must not be lost
+    /// to a directory that cannot be written or a disk that is full.
+    pub fn reserve(destination: &'a Path, room: usize) -> Result<Self, FileError> {
+        Self::create(destination, &vec![0; room])
+    }
+
+    /// Makes `bytes` its content.
+    pub fn rewrite(&self, bytes: &[u8]) -> Result<(), FileError> {
+        // Over what is there, so that the room is used.
+        let mut file = &self.claim.holder;
+        file.rewind()
+            .and_then(|()| file.write_all(bytes))
+            .and_then(|()| file.set_len(bytes.len() as u64))
+            .and_then(|()| file.sync_all())
+            .map_err(failed("write", &self.claim.path))
+    }
+
+    /// Renames it to its destination; see [`write_secret`](super::write_secret) for the promise.
+    pub fn put_in_place(self) -> Result<(), FileError> {
         fs::rename(&self.claim.path, self.destination).map_err(failed("replace", self.destination))?;
         sync_dir(parent_of(self.destination))
     }
@@ -280,6 +298,22 @@ mod tests {
         assert!(alive.claim.path.exists());
         alive.put_in_place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"at work");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_reserved_place_holds_what_is_written_last_and_goes_unless_put_in_place() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("token.yaml");
+        drop(StagedFile::reserve(&path, 4096).unwrap());
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+        for content in [vec![b'x'; 3], vec![b'y'; 5000]] {
+            let staged = StagedFile::reserve(&path, 4096).unwrap();
+            staged.rewrite(b"not this").unwrap();
+            staged.rewrite(&content).unwrap();
+            staged.put_in_place().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
     }
 

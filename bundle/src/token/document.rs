@@ -59,6 +59,15 @@ impl Node {
         };
         entries.iter().find(|(name, value)| name == key && !matches!(value, Node::Null)).map(|(_, value)| value)
     }
+
+    /// The entries of a mapping that are texts.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = if let Self::Map(entries) = self { entries.as_slice() } else { &[] };
+        entries.iter().filter_map(|(name, value)| match value {
+            Self::Text(text) => Some((name.as_str(), text.as_str())),
+            _ => None,
+        })
+    }
 }
 
 /// The private key is among the texts.

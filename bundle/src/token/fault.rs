@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ClaimUrlFault;
 use crate::credentials::CredentialsFault;
 use crate::endpoint::EndpointFault;
 
@@ -64,9 +65,9 @@ pub enum TokenFault {
         /// What `kind` says.
         found: Option<String>,
     },
-    /// A claim token.
+    /// A claim token where a link token is needed.
     #[error(
-        "this is a claim token{}: a one-time password to be exchanged for certificates, which Moorline does not do yet; make one that carries the certificates: `skupper token create -t cert FILE` on the cluster, or `moorline token create FILE` on a Moorline hub",
+        "this is a claim token{}: its password is to be exchanged for certificates first: `moorline token redeem FILE`",
         url.as_deref().map(|url| format!(" (for {url})")).unwrap_or_default()
     )]
     Claim {
@@ -75,7 +76,7 @@ pub enum TokenFault {
     },
     /// A Secret that Skupper labels as something else.
     #[error(
-        "the label `skupper.io/type` is {label:?}, and a token's is \"connection-token\" or \"gateway-connection-token\"; make a token with `skupper token create -t cert FILE`"
+        "the label `skupper.io/type` is {label:?}, and a token's is \"connection-token\", \"gateway-connection-token\" or \"token-claim\"; make a token with `skupper token create -t cert FILE`"
     )]
     WrongLabel {
         /// What the label says.
@@ -83,21 +84,23 @@ pub enum TokenFault {
     },
     /// A Secret with nothing of a token in it.
     #[error(
-        "a Secret, but no token: it has neither the label `skupper.io/type` nor `data.tls.crt`; make a token with `skupper token create -t cert FILE`"
+        "Secret is not a valid skupper token: it has neither the label `skupper.io/type`, nor `data.tls.crt`, nor the annotation `skupper.io/url`; make a token with `skupper token create -t cert FILE`"
     )]
     NotAToken,
     /// An annotation is not there, or empty.
     #[error(
-        "the annotation `{annotation}` is missing or empty; the file was cut off or edited: copy it again, or make a new token"
+        "Expected {annotation} annotation: it is missing or empty; the file was cut off or edited: copy it again, or make a new token"
     )]
     MissingAnnotation {
         /// Its name.
         annotation: &'static str,
     },
-    /// A part of the credentials is not there, or empty.
-    #[error("`data.{key}` is missing or empty; the file was cut off or edited: copy it again, or make a new token")]
+    /// A part of the credentials, or the password, is not there or empty.
+    #[error(
+        "Expected {key} field in secret data: it is missing or empty; the file was cut off or edited: copy it again, or make a new token"
+    )]
     MissingData {
-        /// `tls.crt`, `tls.key` or `ca.crt`.
+        /// `tls.crt`, `tls.key`, `ca.crt` or `password`.
         key: &'static str,
     },
     /// A list or a mapping where a text belongs.
@@ -106,10 +109,10 @@ pub enum TokenFault {
         /// The path of the field.
         field: String,
     },
-    /// A part of the credentials is not base64.
+    /// A part of the credentials, or the password, is not base64.
     #[error("`data.{key}` is not base64 ({detail}); the file was cut off or edited: copy it again")]
     NotBase64 {
-        /// `tls.crt`, `tls.key` or `ca.crt`.
+        /// `tls.crt`, `tls.key`, `ca.crt` or `password`.
         key: &'static str,
         /// What the decoder found, without the content.
         detail: &'static str,
@@ -123,6 +126,14 @@ pub enum TokenFault {
         value: String,
         /// What it should say.
         fault: EndpointFault,
+    },
+    /// A claim that cannot be redeemed where its URL says.
+    #[error("the annotation `skupper.io/url` is {value:?}: {fault}; correct it, or make a new token")]
+    BadClaimUrl {
+        /// What it says.
+        value: String,
+        /// What it should say.
+        fault: ClaimUrlFault,
     },
     /// Something is wrong with the certificates or the key.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! Bytes of a file to a [`LinkToken`].
+//! Bytes of a file to a [`Token`].
 
 use std::num::NonZeroU32;
 use std::time::SystemTime;
@@ -7,53 +7,90 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::claim::Metadata;
 use super::document::Node;
 use super::fault::shown;
-use super::{DEFAULT_NAME, LARGEST, LinkToken, TokenError, TokenFault, TokenKind, key};
-use crate::credentials::{Credentials, Part, Purpose};
+use super::{ClaimToken, ClaimUrl, DEFAULT_NAME, LARGEST, LinkToken, Token, TokenError, TokenFault, key};
+use crate::credentials::{Credentials, Part, Purpose, authorities};
 use crate::endpoint::{Endpoint, EndpointFault};
+use crate::expiry;
+
+impl Token {
+    /// Reads a token of either kind and checks all of it; of a claim also whether it could be redeemed.
+    ///
+    /// `file_name` is only for messages. `bytes` may be anything, of any size.
+    pub fn parse(file_name: &str, bytes: &[u8], now: SystemTime) -> Result<Self, TokenError> {
+        let read = || {
+            let secret = secret(bytes)?;
+            Ok(match kind(&secret)? {
+                Kind::Link => Self::Link(link(&secret, now)?),
+                Kind::Claim => Self::Claim(claim(&secret)?),
+            })
+        };
+        read().map_err(|fault| TokenError { file: file_name.to_owned(), fault })
+    }
+}
 
 impl LinkToken {
     /// Reads a token and checks all of it: form, host and port, key, dates at `now`, and signatures.
     ///
-    /// `file_name` is only for messages. `bytes` may be anything, of any size.
+    /// A claim is refused with the next step. `file_name` is only for messages. `bytes` may be anything, of any size.
     pub fn parse(file_name: &str, bytes: &[u8], now: SystemTime) -> Result<Self, TokenError> {
-        parse(bytes, now).map_err(|fault| TokenError { file: file_name.to_owned(), fault })
+        let parsed = link_with_metadata(bytes, now).map(|(token, _)| token);
+        parsed.map_err(|fault| TokenError { file: file_name.to_owned(), fault })
     }
 }
 
-impl TokenKind {
-    /// Which kind of token a file is, by its label or else its content; it may be faulty otherwise.
-    pub fn of(file_name: &str, bytes: &[u8]) -> Result<Self, TokenError> {
-        secret(bytes).and_then(|secret| kind(&secret)).map_err(|fault| TokenError { file: file_name.to_owned(), fault })
-    }
-}
-
-fn parse(bytes: &[u8], now: SystemTime) -> Result<LinkToken, TokenFault> {
+/// A link token, and all that is noted beside it.
+pub(super) fn link_with_metadata(bytes: &[u8], now: SystemTime) -> Result<(LinkToken, Metadata), TokenFault> {
     let secret = secret(bytes)?;
-    if kind(&secret)? == TokenKind::Claim {
-        return Err(TokenFault::Claim { url: annotation(&secret, key::CLAIM_URL)?.map(shown) });
+    match kind(&secret)? {
+        Kind::Link => Ok((link(&secret, now)?, metadata(&secret))),
+        Kind::Claim => Err(TokenFault::Claim { url: annotation(&secret, key::CLAIM_URL)?.map(shown) }),
     }
+}
 
-    let edge = required_endpoint(&secret, key::EDGE_HOST, key::EDGE_PORT)?;
-    let inter_router = optional_endpoint(&secret, key::INTER_ROUTER_HOST, key::INTER_ROUTER_PORT)?;
-    let owned = |name| annotation(&secret, name).map(|text| text.map(str::to_owned));
-
-    let ca = data(&secret, Part::Authority)?;
-    let cert = data(&secret, Part::Certificate)?;
-    let private = data(&secret, Part::Key)?;
+fn link(secret: &Node, now: SystemTime) -> Result<LinkToken, TokenFault> {
+    let edge = required_endpoint(secret, key::EDGE_HOST, key::EDGE_PORT)?;
+    let inter_router = optional_endpoint(secret, key::INTER_ROUTER_HOST, key::INTER_ROUTER_PORT)?;
+    let part = |part: Part| data(secret, part.name())?.ok_or(TokenFault::MissingData { key: part.name() });
+    let (ca, cert, private) = (part(Part::Authority)?, part(Part::Certificate)?, part(Part::Key)?);
     let credentials = Credentials::from_pem(&ca, &cert, &private)?;
     credentials.check(Purpose::Client, now)?;
 
     Ok(LinkToken {
-        name: text(secret.field("metadata"), "metadata", "name")?.unwrap_or(DEFAULT_NAME).to_owned(),
+        name: name(secret)?,
         edge,
         inter_router,
-        generated_by: owned(key::GENERATED_BY)?,
-        site_version: owned(key::SITE_VERSION)?,
-        cost: annotation(&secret, key::COST)?.and_then(cost),
+        generated_by: annotation(secret, key::GENERATED_BY)?.map(str::to_owned),
+        site_version: annotation(secret, key::SITE_VERSION)?.map(str::to_owned),
+        cost: annotation(secret, key::COST)?.and_then(cost),
         credentials,
     })
+}
+
+fn claim(secret: &Node) -> Result<ClaimToken, TokenFault> {
+    let password = data(secret, key::PASSWORD)?.ok_or(TokenFault::MissingData { key: key::PASSWORD })?;
+    let missing = TokenFault::MissingAnnotation { annotation: key::CLAIM_URL };
+    let url = annotation(secret, key::CLAIM_URL)?.ok_or(missing)?;
+    let ca = data(secret, Part::Authority.name())?;
+    Ok(ClaimToken {
+        name: name(secret)?,
+        url: ClaimUrl::parse(url).map_err(|fault| TokenFault::BadClaimUrl { value: shown(url), fault })?,
+        ca_pem: ca.map(|pem| authorities(&pem)).transpose()?,
+        password,
+        expiration: annotation(secret, key::CLAIM_EXPIRATION)?.and_then(expiry::parse_rfc3339),
+        generated_by: annotation(secret, key::GENERATED_BY)?.map(str::to_owned),
+        site_version: annotation(secret, key::SITE_VERSION)?.map(str::to_owned),
+        cost: annotation(secret, key::COST)?.and_then(cost),
+        kept: metadata(secret).of_claim(),
+    })
+}
+
+/// Which of Skupper's tokens a Secret is.
+enum Kind {
+    Link,
+    Claim,
 }
 
 fn secret(bytes: &[u8]) -> Result<Node, TokenFault> {
@@ -71,15 +108,15 @@ fn secret(bytes: &[u8]) -> Result<Node, TokenFault> {
     }
 }
 
-fn kind(secret: &Node) -> Result<TokenKind, TokenFault> {
+fn kind(secret: &Node) -> Result<Kind, TokenFault> {
     let labels = secret.field("metadata").and_then(|metadata| metadata.field("labels"));
     match text(labels, "metadata.labels", key::TYPE)? {
-        Some(key::CONNECTION_TOKEN | key::GATEWAY_CONNECTION_TOKEN) => Ok(TokenKind::Cert),
-        Some(key::TOKEN_CLAIM) => Ok(TokenKind::Claim),
+        Some(key::CONNECTION_TOKEN | key::GATEWAY_CONNECTION_TOKEN) => Ok(Kind::Link),
+        Some(key::TOKEN_CLAIM) => Ok(Kind::Claim),
         Some(other) => Err(TokenFault::WrongLabel { label: shown(other) }),
         // As Skupper deduces it.
-        None if stored(secret, Part::Certificate)?.is_some() => Ok(TokenKind::Cert),
-        None if annotation(secret, key::CLAIM_URL)?.is_some() => Ok(TokenKind::Claim),
+        None if stored(secret, Part::Certificate.name())?.is_some() => Ok(Kind::Link),
+        None if annotation(secret, key::CLAIM_URL)?.is_some() => Ok(Kind::Claim),
         None => Err(TokenFault::NotAToken),
     }
 }
@@ -91,6 +128,19 @@ fn text<'a>(mapping: Option<&'a Node>, path: &str, key: &str) -> Result<Option<&
         Some(Node::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
         Some(Node::Map(_) | Node::List) => Err(TokenFault::NotText { field: format!("{path}.{key}") }),
     }
+}
+
+fn name(secret: &Node) -> Result<String, TokenFault> {
+    Ok(text(secret.field("metadata"), "metadata", "name")?.unwrap_or(DEFAULT_NAME).to_owned())
+}
+
+fn metadata(secret: &Node) -> Metadata {
+    let texts = |key| {
+        let mapping = secret.field("metadata").and_then(|metadata| metadata.field(key));
+        let texts = mapping.into_iter().flat_map(Node::texts);
+        texts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    Metadata { annotations: texts("annotations"), labels: texts("labels") }
 }
 
 fn annotation<'a>(secret: &'a Node, name: &str) -> Result<Option<&'a str>, TokenFault> {
@@ -123,31 +173,32 @@ fn cost(text: &str) -> Option<NonZeroU32> {
     text.parse().ok().filter(|cost: &NonZeroU32| i32::try_from(cost.get()).is_ok())
 }
 
-/// A part of the credentials as the file has it: in base64, or plain.
+/// A value of the Secret as the file has it: in base64, or plain.
 enum Stored<'a> {
     Base64(&'a str),
     Plain(&'a str),
 }
 
-fn stored<'a>(secret: &'a Node, part: Part) -> Result<Option<Stored<'a>>, TokenFault> {
+fn stored<'a>(secret: &'a Node, key: &str) -> Result<Option<Stored<'a>>, TokenFault> {
     // What Kubernetes does with a key in both: the plain one wins.
-    if let Some(plain) = text(secret.field("stringData"), "stringData", part.name())? {
+    if let Some(plain) = text(secret.field("stringData"), "stringData", key)? {
         return Ok(Some(Stored::Plain(plain)));
     }
-    Ok(text(secret.field("data"), "data", part.name())?.map(Stored::Base64))
+    Ok(text(secret.field("data"), "data", key)?.map(Stored::Base64))
 }
 
-fn data(secret: &Node, part: Part) -> Result<Zeroizing<Vec<u8>>, TokenFault> {
-    let missing = TokenFault::MissingData { key: part.name() };
-    let encoded = match stored(secret, part)?.ok_or(missing)? {
-        Stored::Plain(plain) => return Ok(Zeroizing::new(plain.as_bytes().to_vec())),
-        Stored::Base64(encoded) => encoded,
+/// The bytes of a value; `None` if there are none.
+fn data(secret: &Node, key: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, TokenFault> {
+    let encoded = match stored(secret, key)? {
+        None => return Ok(None),
+        Some(Stored::Plain(plain)) => return Ok(Some(Zeroizing::new(plain.as_bytes().to_vec()))),
+        Some(Stored::Base64(encoded)) => encoded,
     };
     // Line breaks are allowed, as in Kubernetes.
     let compact: Zeroizing<Vec<u8>> =
         Zeroizing::new(encoded.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    STANDARD.decode(compact.as_slice()).map(Zeroizing::new).map_err(|error| TokenFault::NotBase64 {
-        key: part.name(),
+    let decoded = STANDARD.decode(compact.as_slice()).map(Zeroizing::new).map_err(|error| TokenFault::NotBase64 {
+        key,
         detail: match error {
             base64::DecodeError::InvalidByte(..) => "a character that is not of base64",
             base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidLastSymbol { .. } => {
@@ -155,5 +206,6 @@ fn data(secret: &Node, part: Part) -> Result<Zeroizing<Vec<u8>>, TokenFault> {
             }
             base64::DecodeError::InvalidPadding => "the padding at its end is wrong",
         },
-    })
+    })?;
+    Ok(Some(decoded).filter(|bytes| !bytes.is_empty()))
 }

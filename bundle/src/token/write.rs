@@ -1,4 +1,4 @@
-//! A [`LinkToken`] to the text of its file.
+//! Tokens to the text of their files.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::claim::Metadata;
 use super::{LinkToken, key};
-use crate::credentials::Part;
+use crate::credentials::{Credentials, Part};
 
 /// The Secret as Kubernetes prints it: fields in alphabetical order.
 #[derive(Serialize)]
@@ -17,17 +18,17 @@ struct Secret<'a> {
     api_version: &'static str,
     data: BTreeMap<&'static str, String>,
     kind: &'static str,
-    metadata: Metadata<'a>,
+    metadata: SecretMetadata<'a>,
     #[serde(rename = "type")]
     kubernetes_type: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
-    annotations: BTreeMap<&'static str, String>,
+struct SecretMetadata<'a> {
+    annotations: &'a BTreeMap<String, String>,
     creation_timestamp: (),
-    labels: BTreeMap<&'static str, &'static str>,
+    labels: &'a BTreeMap<String, String>,
     name: &'a str,
 }
 
@@ -44,13 +45,13 @@ impl LinkToken {
     ///
     /// It contains the private key: write it with `files::write_secret`, and show it to nobody.
     pub fn to_yaml(&self) -> Zeroizing<String> {
-        let mut annotations = BTreeMap::from([
-            (key::EDGE_HOST, self.edge.host().to_owned()),
-            (key::EDGE_PORT, self.edge.port().to_string()),
-        ]);
+        let mut annotations = BTreeMap::new();
+        let mut note = |name: &str, value: String| annotations.insert(name.to_owned(), value);
+        note(key::EDGE_HOST, self.edge.host().to_owned());
+        note(key::EDGE_PORT, self.edge.port().to_string());
         if let Some(inter_router) = &self.inter_router {
-            annotations.insert(key::INTER_ROUTER_HOST, inter_router.host().to_owned());
-            annotations.insert(key::INTER_ROUTER_PORT, inter_router.port().to_string());
+            note(key::INTER_ROUTER_HOST, inter_router.host().to_owned());
+            note(key::INTER_ROUTER_PORT, inter_router.port().to_string());
         }
         let optional = [
             (key::GENERATED_BY, self.generated_by.clone()),
@@ -59,26 +60,39 @@ impl LinkToken {
         ];
         for (name, value) in optional {
             if let Some(value) = value {
-                annotations.insert(name, value);
+                note(name, value);
             }
         }
-        let secret = Secret {
-            api_version: "v1",
-            data: BTreeMap::from([
-                (Part::Authority.name(), STANDARD.encode(self.credentials.ca_pem())),
-                (Part::Certificate.name(), STANDARD.encode(self.credentials.cert_pem())),
-                (Part::Key.name(), STANDARD.encode(self.credentials.key_pem())),
-            ]),
-            kind: "Secret",
-            metadata: Metadata {
-                annotations,
-                creation_timestamp: (),
-                labels: BTreeMap::from([(key::TYPE, key::CONNECTION_TOKEN)]),
-                name: &self.name,
-            },
-            kubernetes_type: "kubernetes.io/tls",
-        };
-        // Texts, maps of texts and a null: there is nothing here that YAML cannot write.
-        Zeroizing::new(serde_yaml::to_string(&secret).unwrap_or_default())
+        yaml(&self.name, Metadata { annotations, labels: BTreeMap::new() }, &self.credentials)
     }
+}
+
+/// The link token that a claim becomes: what the claim says, unless the answer says otherwise.
+pub(super) fn merged(name: &str, claim: &Metadata, answer: Metadata, credentials: &Credentials) -> Zeroizing<String> {
+    let mut metadata = claim.clone();
+    metadata.annotations.extend(answer.annotations);
+    metadata.labels.extend(answer.labels);
+    yaml(name, metadata, credentials)
+}
+
+fn yaml(name: &str, mut metadata: Metadata, credentials: &Credentials) -> Zeroizing<String> {
+    metadata.labels.insert(key::TYPE.to_owned(), key::CONNECTION_TOKEN.to_owned());
+    let secret = Secret {
+        api_version: "v1",
+        data: BTreeMap::from([
+            (Part::Authority.name(), STANDARD.encode(credentials.ca_pem())),
+            (Part::Certificate.name(), STANDARD.encode(credentials.cert_pem())),
+            (Part::Key.name(), STANDARD.encode(credentials.key_pem())),
+        ]),
+        kind: "Secret",
+        metadata: SecretMetadata {
+            annotations: &metadata.annotations,
+            creation_timestamp: (),
+            labels: &metadata.labels,
+            name,
+        },
+        kubernetes_type: "kubernetes.io/tls",
+    };
+    // Texts, maps of texts and a null: there is nothing here that YAML cannot write.
+    Zeroizing::new(serde_yaml::to_string(&secret).unwrap_or_default())
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod authority;
+mod claim;
 mod credentials;
 mod expiry;
 mod files;

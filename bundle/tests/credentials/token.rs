@@ -1,6 +1,6 @@
 //! Tokens that are good, in all the forms that they come in.
 
-use moorline_bundle::{Authority, Endpoint, LinkToken, Purpose, TokenKind, Validity};
+use moorline_bundle::{Authority, Endpoint, LinkToken, Purpose, Validity};
 
 use crate::site::{DAY, KeyForm, Leaf, Parts, Site, now, token_yaml, west};
 
@@ -229,16 +229,6 @@ fn an_old_authority_beside_the_current_one_does_no_harm() {
     let token = parse(&token_yaml(&both));
     assert_eq!(token.credentials.check(Purpose::Server, now()), Ok(()));
     assert_eq!(token.credentials.not_after(), now() - DAY);
-}
-
-#[test]
-fn kinds_are_told_apart() {
-    let kind = |yaml: &str| TokenKind::of("t.yaml", yaml.as_bytes()).unwrap();
-    assert_eq!(kind(&west_yaml()), TokenKind::Cert);
-    let claim = "{kind: Secret, metadata: {labels: {skupper.io/type: token-claim}}}";
-    assert_eq!(kind(claim), TokenKind::Claim);
-    let unlabelled = "{kind: Secret, metadata: {annotations: {skupper.io/url: https://c/1}}}";
-    assert_eq!(kind(unlabelled), TokenKind::Claim);
 }
 
 #[test]

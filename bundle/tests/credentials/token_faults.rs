@@ -5,6 +5,7 @@ use moorline_bundle::endpoint::EndpointFault;
 use moorline_bundle::{LinkToken, TokenError, TokenFault};
 use rcgen::ExtendedKeyUsagePurpose;
 
+use crate::claim::claim_yaml;
 use crate::site::{DAY, KeyForm, Leaf, Parts, Site, now, token_yaml, west};
 
 fn refused(yaml: &str) -> TokenError {
@@ -41,31 +42,13 @@ fn credentials_fault(parts: &Parts) -> (CredentialsFault, TokenError) {
 }
 
 #[test]
-fn a_claim_is_refused_with_the_way_out() {
-    let yaml = r#"apiVersion: v1
-data:
-  ca.crt: LS0t
-  password: cDlYMmtRN3ZGZHMzSmhaMU1uYlJ0WXdB
-kind: Secret
-metadata:
-  annotations:
-    skupper.io/claim-expiration: "2026-11-21T23:15:00Z"
-    skupper.io/url: https://claims-west.apps.example.com:443/efe3a241
-  labels:
-    skupper.io/type: token-claim
-  name: efe3a241
-"#;
-    let wanted = [
-        "claim token",
-        "one-time password",
-        "https://claims-west.apps.example.com:443/efe3a241",
-        "skupper token create -t cert FILE",
-        "moorline token create FILE",
-    ];
-    says(&refused(yaml), &wanted);
+fn a_claim_where_a_link_token_is_needed_is_refused_with_the_next_step() {
+    let yaml = claim_yaml(None);
+    let wanted = ["claim token", "https://claims-west.apps.example.com:443/efe3a241", "moorline token redeem FILE"];
+    says(&refused(&yaml), &wanted);
     let unlabelled = yaml.replace("skupper.io/type: token-claim", "a: b");
     says(&refused(&unlabelled), &wanted);
-    assert!(!refused(yaml).to_string().contains("cDlYMmtRN3ZGZHMz"));
+    assert!(!refused(&yaml).to_string().contains("cDlYMmtRN3ZGZHMz"));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod event;
 mod flow;
 mod handle;
 mod http;
+mod hyper_stream;
 mod listen;
 mod local;
 mod management;
@@ -57,4 +58,4 @@ pub use status::{
 };
 pub use tally::{Cause, FailureCount, LATENCY_BOUNDS, LatencyStatus, ServiceCounts};
 pub use timestamp::Timestamp;
-pub use trial::{TrialFailure, TrialStage, try_link, try_name, try_port, try_server};
+pub use trial::{TrialFailure, TrialStage, dial, try_link, try_name, try_port, try_server};

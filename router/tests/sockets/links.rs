@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::network::{Network, bridge, dial, echo_server, exchange, free_port, is_up, logged, run, until};
@@ -11,7 +10,8 @@ use crate::pki::{Ca, VALID, dns, ip};
 use crate::tls_peers::{ClientStream, client_config, connect};
 use moorline_definition::router_config::{Connector, ProxyProfile, RouterConfig};
 use moorline_router::io::{ListenerState, RouterHandle, StartOptions, UplinkState, start};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use moorline_tests::proxy::Proxy;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 fn has_ipv6() -> bool {
@@ -66,41 +66,6 @@ async fn the_cheapest_uplink_serves_and_another_takes_over_at_once() {
     until(&edge, |s| peer_of(s).as_deref() == Some("second")).await;
 }
 
-/// A proxy that opens tunnels for whoever shows `authorization`, when it wants one.
-async fn proxy(authorization: Option<&'static str>, tunnels: Arc<AtomicUsize>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let tunnels = Arc::clone(&tunnels);
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(client.read_u8().await.unwrap());
-                }
-                let head = String::from_utf8(head).unwrap();
-                let known = authorization.is_none_or(|words| head.contains(words));
-                let place = head.strip_prefix("CONNECT ").unwrap().split(' ').next().unwrap().to_owned();
-                if !known {
-                    client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await.unwrap();
-                    return;
-                }
-                let Ok(mut server) = TcpStream::connect(&place).await else {
-                    client.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await.unwrap();
-                    return;
-                };
-                tunnels.fetch_add(1, Ordering::SeqCst);
-                // In two pieces, as it may happen.
-                client.write_all(b"HTTP/1.1 200 Connection esta").await.unwrap();
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                client.write_all(b"blished\r\nVia: test\r\n\r\n").await.unwrap();
-                let _ = copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
-    port
-}
-
 fn through(config: &mut RouterConfig, port: u16, user: Option<(&str, &Path)>) {
     config.proxy_profiles = vec![ProxyProfile {
         name: "proxy".to_owned(),
@@ -117,28 +82,28 @@ fn through(config: &mut RouterConfig, port: u16, user: Option<(&str, &Path)>) {
 async fn an_uplink_goes_through_a_proxy() {
     let network = Network::new();
     let _hub = run(&network.hub_config());
-    let tunnels = Arc::new(AtomicUsize::new(0));
+    let open = Proxy::start(None);
     let mut config = network.edge_config("edge");
-    through(&mut config, proxy(None, Arc::clone(&tunnels)).await, None);
+    through(&mut config, open.port(), None);
     let edge = run(&config);
     until(&edge, is_up).await;
-    assert_eq!(tunnels.load(Ordering::SeqCst), 1);
+    assert_eq!(open.tunnels(), 1);
 
     // With credentials, which a file holds and which may be put right while the router runs.
     let file = network.folder.path().join("password");
     std::fs::write(&file, "wrong\n").unwrap();
-    let asks = proxy(Some("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n"), Arc::clone(&tunnels)).await;
+    let asks = Proxy::start(Some("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n"));
     let mut config = network.edge_config("other");
-    through(&mut config, asks, Some(("me", &file)));
+    through(&mut config, asks.port(), Some(("me", &file)));
     let edge = run(&config);
     let status = until(&edge, |s| s.uplinks[0].last_error.is_some()).await;
     let cause = status.uplinks[0].last_error.clone().unwrap();
-    assert_eq!(cause, format!("the proxy localhost:{asks} asks for other credentials (407)"));
+    assert_eq!(cause, format!("the proxy localhost:{} asks for other credentials (407)", asks.port()));
     std::fs::write(&file, "secret\n").unwrap();
     until(&edge, is_up).await;
 
     let mut config = network.edge_config("nowhere");
-    through(&mut config, proxy(None, tunnels).await, None);
+    through(&mut config, open.port(), None);
     config.connectors[0].port = free_port().to_string();
     let edge = run(&config);
     let status = until(&edge, |s| s.uplinks[0].last_error.is_some()).await;

@@ -7,6 +7,7 @@
 mod amqp_clients;
 mod bad_input;
 mod bulk;
+mod claims;
 mod contained;
 mod demo;
 mod empty_root;

@@ -2,7 +2,6 @@
 //! snapshot of the router's state.
 
 mod answer;
-mod stream;
 
 use std::convert::Infallible;
 use std::io;
@@ -21,13 +20,13 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
 use super::handle::Command;
+use super::hyper_stream::HyperStream;
 use super::listen::{SETUP_LIMIT, Sockets, secure};
 use super::local::{self, SocketFile};
 use super::stream::Stream;
 use super::tls::Live;
 use answer::Answers;
 pub(super) use answer::Serves;
-use stream::HyperStream;
 
 /// Connections at once; more wait in the backlog.
 const MOST_CONNECTIONS: usize = 32;

@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Requests here are short.
+/// What is said through it is short.
 const READ_AT_ONCE: usize = 4096;
 
+/// Any stream of tokio's.
 pub(super) struct HyperStream<S>(pub(super) S);
 
 impl<S: AsyncRead + Unpin> Read for HyperStream<S> {

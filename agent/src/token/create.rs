@@ -1,30 +1,15 @@
-//! `moorline token`: the files that let gateways link to a hub.
+//! `moorline token create`: a token of this machine's hub.
 
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::{Args, Subcommand};
+use clap::Args;
 use moorline_bundle::files;
 
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::hub::issue::IssueArguments;
 use crate::output::say;
-
-/// Make the tokens that let gateways link to a hub
-#[derive(Debug, Subcommand)]
-#[command(after_long_help = closing!("moorline token create token.yaml --host hub.example.com"))]
-pub(crate) enum Command {
-    Create(Create),
-}
-
-impl Command {
-    pub(crate) fn run(self) -> Result<(), Failure> {
-        match self {
-            Self::Create(arguments) => arguments.run(),
-        }
-    }
-}
 
 /// Make a link token: the file that lets a gateway link to this hub
 ///
@@ -36,7 +21,7 @@ impl Command {
     "moorline token create token.yaml",
     "moorline token create token.yaml --host hub.example.com",
 ))]
-pub(crate) struct Create {
+pub(crate) struct Arguments {
     /// Where to write the token
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -53,7 +38,7 @@ pub(crate) struct Create {
     force: bool,
 }
 
-impl Create {
+impl Arguments {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let issuer = self.hub.issuer()?;
         self.refuse_to_overwrite()?;
