@@ -8,6 +8,9 @@ use crate::endpoint::{Endpoint, EndpointFault};
 /// The port of a URL that names none.
 const HTTPS: NonZeroU16 = NonZeroU16::new(443).expect("it is not 0");
 
+/// The most bytes of a URL: more than any claim's, and few enough to be shown.
+const LONGEST: usize = 2048;
+
 /// An `https` URL whose path is the name of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimUrl {
@@ -41,7 +44,7 @@ impl ClaimUrl {
         let scheme = text.get(..8).filter(|scheme| scheme.eq_ignore_ascii_case("https://"));
         let rest = text.get(8..).filter(|_| scheme.is_some()).ok_or(ClaimUrlFault::NotHttps)?;
         let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        if place.contains('@') || !path.bytes().all(may_be_in_path) {
+        if text.len() > LONGEST || place.contains('@') || !path.bytes().all(may_be_in_path) {
             return Err(ClaimUrlFault::Excess);
         }
         if path.bytes().all(|byte| byte == b'/') {

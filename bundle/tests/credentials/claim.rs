@@ -118,6 +118,30 @@ fn what_a_claim_needs_is_named() {
 }
 
 #[test]
+fn a_damaged_claim_never_panics_and_a_cut_one_is_refused_or_whole() {
+    let yaml = claim_yaml(Some(&west().1.ca));
+    let whole = whole();
+    for end in (0..yaml.len()).step_by(7) {
+        match Token::parse("t", &yaml.as_bytes()[..end], now()) {
+            Ok(Token::Claim(claim)) => {
+                // What stands behind may be lost: the site then knows no such claim.
+                assert_eq!((&claim.password, &claim.ca_pem), (&whole.password, &whole.ca_pem), "{end}");
+            }
+            Ok(Token::Link(token)) => panic!("{end}: {token:?}"),
+            Err(error) => assert!(!error.to_string().contains(PASSWORD), "{error}"),
+        }
+    }
+    let yaml = claim_yaml(None);
+    for at in 0..yaml.len() {
+        for bit in [0x01, 0x10, 0x80] {
+            let mut damaged = yaml.clone().into_bytes();
+            damaged[at] ^= bit;
+            let _ = Token::parse("t", &damaged, now());
+        }
+    }
+}
+
+#[test]
 fn urls_of_claims() {
     for (text, endpoint, claim) in [
         ("https://h/a", "h:443", "a"),
@@ -148,6 +172,7 @@ fn urls_of_claims() {
         ("https://h/a#b", "nothing else"),
         ("https://h/a b", "nothing else"),
         ("https://h/a\r\nX: y", "nothing else"),
+        (&format!("https://h/{}", "a".repeat(2048)), "nothing else"),
     ] {
         let fault = ClaimUrl::parse(text).unwrap_err();
         assert!(fault.to_string().contains(words), "{text}: {fault}");
