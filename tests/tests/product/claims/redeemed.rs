@@ -181,7 +181,7 @@ fn a_crash_leaves_the_claim_or_the_link_and_nothing_between() {
         let mut command = moorline(&site.home, ["token", "redeem", "token.yaml"]);
         let mut process = Process::start("redeem", command.env("SKUPPER_SITE_ID", SITE_ID));
         site.server.wait();
-        std::thread::sleep(std::time::Duration::from_micros(u64::from(round) * 500));
+        std::thread::sleep(std::time::Duration::from_millis(u64::from(round) * 2));
         process.crash();
         if fs::read(site.file()).unwrap() != claim {
             link_token(&site.file());
