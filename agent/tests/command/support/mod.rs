@@ -1,6 +1,5 @@
 //! The program as its users see it: processes, files, ports.
 
-#[allow(unreachable_pub, reason = "it is public where it comes from")]
 #[path = "../../../../tests/src/ports.rs"]
 #[allow(unreachable_pub)]
 mod ports;
