@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{demo, docs, doctor, gateway, health, hub, router, token};
+use crate::{demo, docs, doctor, gateway, health, hub, router, service, token};
 
 /// What every command's exit code means.
 macro_rules! exit_codes {
@@ -53,6 +53,8 @@ enum Command {
     #[command(subcommand)]
     Hub(hub::Command),
     #[command(subcommand)]
+    Service(service::Command),
+    #[command(subcommand)]
     Token(token::Command),
     Router(router::Arguments),
     Demo(demo::Arguments),
@@ -83,6 +85,7 @@ impl Cli {
         match self.command {
             Command::Gateway(command) => command.run(),
             Command::Hub(command) => command.run(),
+            Command::Service(command) => command.run(),
             Command::Token(command) => command.run(),
             Command::Router(arguments) => arguments.run(),
             Command::Demo(arguments) => arguments.run(),

@@ -20,6 +20,7 @@ mod logging;
 mod management;
 mod output;
 mod router;
+mod service;
 mod signals;
 mod supervised;
 mod token;

@@ -61,10 +61,14 @@ impl Bind {
         let missing = || Failure::Input(anyhow!("{INCOMPLETE}"));
         let service = ServiceName::parse(self.address.as_deref().ok_or_else(missing)?)?;
         let (host, pairs) = server(self.host.as_deref(), &self.ports, INCOMPLETE)?;
-        let addresses = service.addresses(&pairs, &[])?;
         let mut change = Change::of_installed(&self.change)?;
-        let asked = bound(&mut change, &host, &addresses, &self.protocol, false)?;
-        block_on(change.apply(&HowArguments::default(), &self.change, &asked))
+        block_on(async {
+            let (ports, protocol) = change.known(&service).await;
+            let addresses = service.addresses(&pairs, &ports)?;
+            let protocol = self.protocol.or(protocol.as_deref());
+            let asked = bound(&mut change, &host, &addresses, &protocol, false)?;
+            change.apply(&HowArguments::default(), &self.change, &asked).await
+        })
     }
 }
 

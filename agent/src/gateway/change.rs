@@ -6,9 +6,10 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use moorline_definition::edit::{self, NewEndpoint};
-use moorline_definition::{Definition, GatewayName, LARGEST_FILE, Section};
+use moorline_definition::{Definition, GatewayName, LARGEST_FILE, Port, Section};
 
 use super::install::{HowArguments, Planned};
+use super::places::ServiceName;
 use super::reach::{Asked, Wait, verify};
 use super::which::WhichArguments;
 use crate::definition_file::{DefinitionFile, Source};
@@ -17,6 +18,7 @@ use crate::installation::home::Home;
 use crate::installation::record::Record;
 use crate::installation::turn::Turn;
 use crate::output;
+use crate::service::{announced, known};
 
 /// What every change takes.
 #[derive(Debug, Default, Args)]
@@ -77,6 +79,13 @@ impl Change {
             return Err(Failure::InputShown);
         };
         Ok(Change { turn, home, before, text, definition, source })
+    }
+
+    /// The ports and the protocol of a service, as far as a site of the network announces it.
+    pub(super) async fn known(&self, service: &ServiceName) -> (Vec<Port>, Option<String>) {
+        // A router that does not tell is no reason to fail here.
+        let announced = announced(&self.home).await.unwrap_or_default();
+        known(&announced, service.name()).map_or((Vec::new(), None), |(ports, protocol)| (ports, Some(protocol)))
     }
 
     pub(super) fn definition(&self) -> &Definition {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::anyhow;
 use clap::Args;
 use moorline_definition::edit::NewEndpoint;
-use moorline_definition::{Endpoint, Host, Port, Section};
+use moorline_definition::{Endpoint, Host, Port, Section, ServiceAddress};
 use moorline_router::io::{BindError, try_port};
 
 use super::bind::{endpoint, name_of, take};
@@ -69,24 +69,39 @@ pub(crate) struct Unforward {
 impl Forward {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let service = ServiceName::parse(&self.address)?;
-        let addresses = service.addresses(&local_ports(&self.ports)?, &[])?;
-        let loopback = || "127.0.0.1".parse::<Host>().or_input();
-        let host = if self.loopback { Some(loopback()?) } else { None };
+        let pairs = local_ports(&self.ports)?;
         let mut change = Change::of_installed(&self.change)?;
+        block_on(async {
+            let (ports, protocol) = change.known(&service).await;
+            let addresses = service.addresses(&pairs, &ports)?;
+            let protocol = self.protocol.clone().or(protocol.as_deref());
+            let asked = self.forwarded(&mut change, &addresses, &protocol)?;
+            change.apply(&HowArguments::default(), &self.change, &asked).await
+        })
+    }
+
+    /// Puts a forward for each address; what to ask when they are there.
+    fn forwarded(
+        &self,
+        change: &mut Change,
+        addresses: &[(ServiceAddress, Port)],
+        protocol: &ProtocolArguments,
+    ) -> Result<Vec<Asked>, Failure> {
+        let host = if self.loopback { Some("127.0.0.1".parse::<Host>().or_input()?) } else { None };
         let mut asked = Vec::new();
         for (address, requested) in addresses {
             let forwards = &change.definition().forwards;
-            let name = name_of(forwards, &address);
-            let port = self.port(forwards, &name, host.as_ref(), requested)?;
+            let name = name_of(forwards, address);
+            let port = self.port(forwards, &name, host.as_ref(), *requested)?;
             let endpoint = NewEndpoint {
                 host: host.clone(),
-                service_port: Some(requested),
-                ..endpoint(&name, &address, port, &self.protocol)?
+                service_port: Some(*requested),
+                ..endpoint(&name, address, port, protocol)?
             };
             change.put(Section::Forwards, &endpoint)?;
             asked.push(Asked::Forward { address: address.to_string(), port: port.get() });
         }
-        block_on(change.apply(&HowArguments::default(), &self.change, &asked))
+        Ok(asked)
     }
 
     /// The port that the forward gets: the one wanted, the one that it has, or a free one.

@@ -25,7 +25,7 @@ mod run;
 mod run_directory;
 mod status;
 mod verify;
-mod which;
+pub(crate) mod which;
 
 use clap::Subcommand;
 

@@ -34,6 +34,10 @@ impl ServiceName {
         Ok(ServiceName { name, port })
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether `address` is of this service.
     pub(super) fn has(&self, address: &ServiceAddress) -> bool {
         self.name == address.name() && self.port.is_none_or(|port| port == address.port())
@@ -64,7 +68,9 @@ impl ServiceName {
             let parsed = format!("{}:{port}", self.name).parse::<ServiceAddress>();
             parsed.map_err(|fault| Failure::Input(anyhow!("{fault}")))
         };
-        known.into_iter().zip(pairs).map(|(port, pair)| Ok((address(port)?, pair.local))).collect()
+        // A pair of two that differ was typed as one.
+        let port = |known: Port, pair: &Pair| if pair.service == pair.local { known } else { pair.service };
+        known.into_iter().zip(pairs).map(|(known, pair)| Ok((address(port(known, pair))?, pair.local))).collect()
     }
 }
 
@@ -169,6 +175,7 @@ mod tests {
         assert_eq!(addresses("db", &[pair(1, 1), pair(2, 3)], &[]).unwrap(), ["db:1 1", "db:2 3"]);
         assert_eq!(addresses("db:7", &[pair(1, 1)], &[]).unwrap(), ["db:7 1"]);
         assert_eq!(addresses("db", &[pair(8443, 8443)], &[port(443)]).unwrap(), ["db:443 8443"]);
+        assert_eq!(addresses("db", &[pair(80, 8443)], &[port(443)]).unwrap(), ["db:80 8443"]);
         assert!(addresses("db", &[pair(1, 1), pair(2, 2)], &[port(443)]).is_err());
         assert!(addresses("db:7", &[pair(1, 1), pair(2, 2)], &[]).is_err());
         for wrong in ["Db", "", ":1", "db:0", "db:x", "a b"] {

@@ -4,10 +4,10 @@ use clap::Args;
 use moorline_definition::{Aggregate, Protocol};
 
 /// The protocol of a service.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ProtocolArguments {
-    /// The protocol of the service: tcp, http or http2
-    #[arg(long, value_name = "PROTOCOL", default_value = "tcp", value_parser = parse_protocol)]
+    /// The protocol of the service: tcp, http or http2 [default: as a site of the network announces it, else tcp]
+    #[arg(long, value_name = "PROTOCOL", value_parser = parse_protocol)]
     protocol: Option<Protocol>,
 
     /// Send each request to every server, and make one answer of theirs: json or multipart. HTTP only
@@ -20,6 +20,12 @@ pub(crate) struct ProtocolArguments {
 }
 
 impl ProtocolArguments {
+    /// The protocol is `known`, where nobody says it.
+    pub(super) fn or(self, known: Option<&str>) -> ProtocolArguments {
+        let known = known.and_then(|known| parse_protocol(known).ok());
+        ProtocolArguments { protocol: self.protocol.or(known), ..self }
+    }
+
     pub(super) fn protocol(&self) -> Protocol {
         self.protocol.unwrap_or(Protocol::Tcp)
     }

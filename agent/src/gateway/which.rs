@@ -29,7 +29,7 @@ impl WhichArguments {
     }
 
     /// One that is there.
-    pub(super) fn home(&self) -> Result<Home, Failure> {
+    pub(crate) fn home(&self) -> Result<Home, Failure> {
         let name = self.name()?;
         let home = Home::of(name.as_str())?;
         if home.record().exists() { Ok(home) } else { Err(not_installed(&name)) }
