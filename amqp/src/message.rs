@@ -43,6 +43,15 @@ pub fn section(bytes: &[u8]) -> Result<Option<Section<'_>>, DecodeError> {
     Ok(Some(Section { descriptor, value, len: start + value_len }))
 }
 
+/// The sections of a message, as far as they can be found.
+pub fn sections(mut bytes: &[u8]) -> impl Iterator<Item = Section<'_>> {
+    std::iter::from_fn(move || {
+        let found = section(bytes).ok()??;
+        bytes = bytes.get(found.len..)?;
+        Some(found)
+    })
+}
+
 /// Descriptor of the first section and the offset where its value begins, as soon as these bytes are there.
 /// For sections that are consumed while they stream (data).
 pub fn section_start(bytes: &[u8]) -> Result<Option<(u64, usize)>, DecodeError> {

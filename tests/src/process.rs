@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,8 @@ impl Process {
     /// All that it said so far.
     #[must_use]
     pub fn said(&self) -> String {
-        self.said.lines.lock().expect("lines").join("\n")
+        // Also of one for which a test has failed while it looked at them.
+        self.said.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
     /// Whether it runs.

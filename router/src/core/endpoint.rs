@@ -121,7 +121,7 @@ impl Router {
     }
 
     /// Wants to hear whether an address can be reached: [`EndpointEvent::Reachable`] follows when it can, and with
-    /// each change.
+    /// each change. What it consumes itself does not count: its messages never come back to it.
     pub fn produce(&mut self, id: EndpointId, address: &str) {
         let address: Arc<str> = address.into();
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
@@ -163,13 +163,14 @@ impl Router {
         let head = Head::parse(bytes, end.is_some()).ok()??;
         let settled = end == Some(End::LastSettled);
         let from = if settled { Source::Nobody } else { Source::Endpoint(id) };
-        match self.target(to, Origin::Endpoint) {
+        let origin = Origin::Endpoint(id);
+        match self.target(to, origin) {
             Target::Everyone(address) => {
                 end?;
-                self.multicast(Origin::Endpoint, from, (&head, bytes), address)
+                self.multicast(origin, from, (&head, bytes), address)
             }
             Target::Server { dest, address, counted } => {
-                let message = self.outgoing_form((&head, bytes), Origin::Endpoint, (dest, &address), end.is_none());
+                let message = self.outgoing_form((&head, bytes), origin, (dest, &address), end.is_none());
                 let counted = counted.then(|| address.clone());
                 let passage = Passage { from, dest, counted, held: None, windowed: false, address, trace: Vec::new() };
                 self.begin_splice(passage, message, end)
@@ -242,9 +243,9 @@ impl Router {
     /// Tells the endpoints that produce for an address whether it can be reached.
     pub(super) fn tell_endpoints(&mut self, address: &str) {
         let Some(endpoints) = self.table.endpoints_mut(address).map(std::mem::take) else { return };
-        let reachable = self.reachable_for(address, Origin::Endpoint);
         let mut kept = endpoints;
         for (id, told) in &mut kept {
+            let reachable = self.reachable_for(address, Origin::Endpoint(*id));
             if std::mem::replace(told, reachable) != reachable {
                 let address = address.into();
                 self.tell_endpoint(*id, EndpointEvent::Reachable { address, reachable });

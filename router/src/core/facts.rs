@@ -234,7 +234,7 @@ impl Router {
         };
         let from = match origin {
             Origin::Socket => End::Client,
-            Origin::Endpoint => End::Inside,
+            Origin::Endpoint(_) => End::Inside,
             Origin::Conn(conn) => of(conn),
         };
         let to = match dest {

@@ -139,13 +139,9 @@ impl Head {
 }
 
 /// The sections of a message that are whole.
-pub(super) fn sections(mut bytes: &[u8]) -> impl Iterator<Item = (u64, Value)> {
-    std::iter::from_fn(move || {
-        let found = message::section(bytes).ok()??;
-        bytes = bytes.get(found.len..)?;
-        let mut value = found.value;
-        Some((found.descriptor, Value::decode(&mut value).ok()?))
-    })
+pub(super) fn sections(bytes: &[u8]) -> impl Iterator<Item = (u64, Value)> {
+    message::sections(bytes)
+        .map_while(|section| Some((section.descriptor, Value::decode(&mut { section.value }).ok()?)))
 }
 
 impl Annotations {

@@ -119,10 +119,16 @@ impl Router {
     }
 }
 
-/// What came from a router never goes back to it, nor to the mesh of edges that it belongs to.
+/// What came from a router never goes back to it, nor to the mesh of edges that it belongs to, and what came from an
+/// endpoint never to itself.
 pub(super) fn may_serve(conns: &SlotMap<ConnId, Conn>, dest: Dest, origin: Origin) -> bool {
-    let (Dest::Remote { conn, .. }, Origin::Conn(origin)) = (dest, origin) else { return true };
-    let mesh = |id: ConnId| conns.get(id).and_then(|conn| conn.mesh.as_deref());
-    let echo = conn == origin && conns.get(conn).is_some_and(Conn::is_router);
-    !echo && (mesh(conn).is_none() || mesh(conn) != mesh(origin))
+    match (dest, origin) {
+        (Dest::Endpoint(endpoint), Origin::Endpoint(origin)) => endpoint != origin,
+        (Dest::Remote { conn, .. }, Origin::Conn(origin)) => {
+            let mesh = |id: ConnId| conns.get(id).and_then(|conn| conn.mesh.as_deref());
+            let echo = conn == origin && conns.get(conn).is_some_and(Conn::is_router);
+            !echo && (mesh(conn).is_none() || mesh(conn) != mesh(origin))
+        }
+        _ => true,
+    }
 }

@@ -5,7 +5,7 @@ use super::conn::{Conn, LinkUse};
 use super::head::{self, Annotations, Head, STREAMING};
 use super::hub::may_serve;
 use super::table::Dest;
-use super::types::{ConnId, FlowId, Mode};
+use super::types::{ConnId, EndpointId, FlowId, Mode};
 use super::{Local, Router};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) enum Origin {
     /// A TCP socket of ours.
     Socket,
     /// An endpoint of ours.
-    Endpoint,
+    Endpoint(EndpointId),
     Conn(ConnId),
 }
 
@@ -76,7 +76,7 @@ impl Router {
                 return None;
             }
             match dest {
-                Dest::Local(_) => (origin != Origin::Endpoint).then_some(0),
+                Dest::Local(_) => (!matches!(origin, Origin::Endpoint(_))).then_some(0),
                 Dest::Endpoint(_) => (origin != Origin::Socket).then_some(0),
                 Dest::Remote { conn, link } => {
                     let conn = conns.get(conn)?;
@@ -126,7 +126,7 @@ impl Router {
         }
         let from_router = match origin {
             Origin::Conn(conn) => self.conns.get(conn).is_some_and(Conn::is_router),
-            Origin::Socket | Origin::Endpoint => false,
+            Origin::Socket | Origin::Endpoint(_) => false,
         };
         let mut annotations = match &head.annotations {
             // What a client writes there is its own invention.

@@ -28,6 +28,7 @@ use super::vanflow;
 use super::{Event, Timestamp, access, flow};
 use crate::core::{Action, ConnId, ConnectorId, EndpointId, FlowId, FlowRecord, ListenerId, Report, Router, Settings};
 use crate::management::types::connection::Tls;
+use crate::service_sync::ServiceSync;
 use crate::vanflow::Recorder;
 
 /// One system call reads at most this much.
@@ -127,6 +128,7 @@ pub(super) struct Driver {
     /// Certificate files shall be looked at now.
     pub(super) renew: Signal,
     pub(super) recorder: RefCell<Recorder>,
+    pub(super) service_sync: RefCell<ServiceSync>,
     /// What is configured now; services are added to it and removed with them.
     pub(super) configured: RefCell<RouterConfig>,
     /// Product version.
@@ -149,6 +151,7 @@ impl Driver {
         settings: &Settings,
         configured: RouterConfig,
         host_name: String,
+        service_sync: ServiceSync,
         profiles: Arc<Profiles>,
         asker: mpsc::WeakSender<Command>,
         events: broadcast::Sender<Event>,
@@ -156,6 +159,7 @@ impl Driver {
         let router = Router::new(settings.clone());
         Rc::new(Driver {
             recorder: RefCell::new(vanflow::recorder(&router)),
+            service_sync: RefCell::new(service_sync),
             router: RefCell::new(router),
             host_name,
             configured: RefCell::new(configured),

@@ -25,6 +25,7 @@ mod process;
 mod proxy;
 mod renewal;
 mod resolve;
+mod service_sync;
 mod services;
 mod signal;
 mod socket;
@@ -53,8 +54,8 @@ pub use problem::{ServiceError, StartError, StartProblem};
 pub use process::MemoryStatus;
 pub use start::{LogControl, StartOptions, start};
 pub use status::{
-    CertificateStatus, ConnectorStatus, EdgeStatus, HttpBridgeStatus, ListenerState, ListenerStatus, PeerIdentity,
-    RouterStatus, TotalsStatus, UplinkState, UplinkStatus,
+    CertificateStatus, ConnectorStatus, EdgeStatus, HeardService, HttpBridgeStatus, ListenerState, ListenerStatus,
+    PeerIdentity, RouterStatus, TotalsStatus, UplinkState, UplinkStatus,
 };
 pub use tally::{Cause, FailureCount, LATENCY_BOUNDS, LatencyStatus, ServiceCounts};
 pub use timestamp::Timestamp;

@@ -153,6 +153,8 @@ impl Driver {
             http_connectors: self.http_connectors.borrow().iter().map(|connector| connector.bridge.status()).collect(),
             certificates: self.profiles.in_use().iter().map(|profile| profile.status()).collect(),
             edges: self.edges(),
+            announced: self.service_sync.borrow().announced().to_vec(),
+            services: self.heard_services(),
             totals: self.totals.status(self.flows.borrow().len()),
             memory: process::memory(),
         }

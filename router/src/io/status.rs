@@ -8,6 +8,7 @@ use super::Timestamp;
 use super::http::HttpRequestsStatus;
 use super::process::MemoryStatus;
 use super::tally::ServiceCounts;
+use crate::service_sync::Service;
 
 /// Everything that can be said of a running router.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +37,10 @@ pub struct RouterStatus {
     pub certificates: Vec<CertificateStatus>,
     /// Edges that are linked to us.
     pub edges: Vec<EdgeStatus>,
+    /// Services that this router announces to other sites.
+    pub announced: Vec<Service>,
+    /// Services that other sites announce.
+    pub services: Vec<HeardService>,
     /// Sums since the start.
     pub totals: TotalsStatus,
     /// Memory of the process.
@@ -201,6 +206,18 @@ pub struct EdgeStatus {
     pub peer: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// A service of another site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeardService {
+    /// Identity of the site.
+    pub origin: String,
+    /// What it says of the service.
+    #[serde(flatten)]
+    pub service: Service,
+    /// Since the site last said so; it does every few seconds, and is forgotten after three minutes.
+    pub seconds_since_heard: u64,
 }
 
 /// Sums over all TCP connections.

@@ -17,10 +17,12 @@ use super::management;
 use super::plan::Plan;
 use super::problem::ServiceError;
 use super::renewal;
+use super::service_sync;
 use super::start::LogControl;
 use super::uplink;
 use super::vanflow::Telling;
 use crate::core::Settings;
+use crate::service_sync::ServiceSync;
 
 /// Certificate files are read on helper threads; more than this many wait in line.
 const READER_THREADS: usize = 2;
@@ -109,10 +111,12 @@ impl RouterThread {
         }
         let settings = plan.settings;
         let host_name = plan.facts.host_name.clone().unwrap_or_default();
-        let driver = Driver::new(&settings, plan.config, host_name, plan.profiles, asker, events);
+        let sync = ServiceSync::new(plan.facts.site.clone(), plan.skupper_version);
+        let driver = Driver::new(&settings, plan.config, host_name, sync, plan.profiles, asker, events);
         driver.spawn(renewal::run(Rc::clone(&driver), plan.certificate_check));
         let telling = Telling::new(plan.facts);
         driver.spawn(telling.run(Rc::clone(&driver)));
+        driver.spawn(service_sync::run(Rc::clone(&driver), plan.services));
         for text in plan.warnings {
             tracing::warn!("{text}");
         }

@@ -169,16 +169,16 @@ fn additions_address(source: &str) -> String {
 }
 
 /// Whether this is a collector's wish to be sent all records.
-pub fn asks_for_everything(message: &[u8]) -> bool {
-    sections(message)
+pub fn asks_for_everything(bytes: &[u8]) -> bool {
+    message::sections(bytes)
         .filter(|section| section.descriptor == message::PROPERTIES)
         .filter_map(|section| Properties::decode(section.value).ok())
         .any(|properties| properties.subject.as_deref() == Some("FLUSH"))
 }
 
 /// What another router adds to the records of the source with this prefix. What cannot be read is left out.
-pub fn additions(message: &[u8], prefix: &str) -> Vec<Addition> {
-    let body = sections(message).find(|section| section.descriptor == message::VALUE);
+pub fn additions(bytes: &[u8], prefix: &str) -> Vec<Addition> {
+    let body = message::sections(bytes).find(|section| section.descriptor == message::VALUE);
     let Some(Ok(Value::List(records))) = body.map(|section| Value::decode(&mut { section.value })) else {
         return Vec::new();
     };
@@ -205,14 +205,6 @@ fn addition(record: &Value, prefix: &str) -> Option<Addition> {
         (is_number == (attribute == Attribute::ServerLatency)).then(|| (attribute, value.into()))
     });
     (source == prefix).then_some(Addition { number: number.parse().ok()?, says: says.collect() })
-}
-
-fn sections(mut bytes: &[u8]) -> impl Iterator<Item = message::Section<'_>> {
-    std::iter::from_fn(move || {
-        let found = message::section(bytes).ok()??;
-        bytes = bytes.get(found.len..)?;
-        Some(found)
-    })
 }
 
 /// As much of a text as a record holds.

@@ -238,6 +238,27 @@ fn an_endpoint_that_goes_leaves_nothing_behind() {
     assert_eq!(hub.router.open_splices(), 0);
 }
 
+/// Who takes part in an exchange hears the others, not itself.
+#[test]
+fn an_endpoint_is_no_consumer_of_its_own_messages() {
+    let mut hub = Hub::new();
+    let (one, other) = (hub.router.add_endpoint(), hub.router.add_endpoint());
+    let reachable = |reachable| EndpointEvent::Reachable { address: "mc/talk".into(), reachable };
+    hub.router.subscribe(one, "mc/talk");
+    hub.router.produce(one, "mc/talk");
+    assert_eq!(events(&mut hub, one), [], "nobody else listens");
+    hub.router.subscribe(other, "mc/talk");
+    assert_eq!(events(&mut hub, one), [reachable(true)]);
+    let said = text_message(None, "x");
+    hub.router.send_message(one, "mc/talk", &said, Some(End::LastSettled));
+    assert_eq!(events(&mut hub, one), []);
+    let [message] = arrived(&mut hub, other)[..] else { panic!("one copy") };
+    hub.router.settle_message(message, DeliveryState::Accepted);
+    hub.router.remove_endpoint(other);
+    assert_eq!(events(&mut hub, one), [reachable(false)]);
+    assert_eq!(hub.router.open_splices(), 0);
+}
+
 #[test]
 fn a_multicast_message_is_accepted_when_anyone_took_it() {
     let mut hub = Hub::new();

@@ -22,6 +22,7 @@ mod real_requests;
 mod real_router;
 mod real_service_tls;
 mod router;
+mod service_sync;
 mod service_tls;
 mod silence;
 mod tls;

@@ -19,6 +19,7 @@ mod installed;
 mod interop;
 mod management;
 mod postgres;
+mod service_sync;
 mod streams;
 mod tls;
 mod words;

@@ -6,7 +6,7 @@ mod profiles;
 mod uplinks;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,10 @@ pub(super) struct Plan {
     pub(super) certificate_check: Duration,
     /// What this router's record says.
     pub(super) facts: RouterFacts,
+    /// The file that says which services are announced; a router of no site announces none.
+    pub(super) services: Option<PathBuf>,
+    /// Version of Skupper that announcements name.
+    pub(super) skupper_version: String,
     pub(super) addresses: Vec<AddressEntity>,
     pub(super) uplinks: Vec<UplinkPlan>,
     pub(super) doors: Vec<OpenDoor>,
@@ -104,6 +108,11 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         return Err(check.problems);
     }
     let settings = settings(config, &options.version);
+    let services = options.services.clone().filter(|_| options.site.is_some());
+    if services.is_none() && options.services.is_some() {
+        check.warnings.push("no services are announced: this router belongs to no site".to_owned());
+    }
+    let skupper_version = options.skupper_version.clone();
     let facts = facts(config, options);
     let addresses = config.addresses.clone();
     let config = RouterConfig {
@@ -119,6 +128,8 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         settings,
         profiles,
         facts,
+        services,
+        skupper_version,
         certificate_check,
         addresses,
         uplinks,
