@@ -44,13 +44,6 @@ pub(crate) struct RouterArguments {
     #[arg(long, value_name = "PATH")]
     management_socket: Option<PathBuf>,
 
-    /// Announce the services in this file to other sites, as `gateway expose` does: watched while the router runs
-    ///
-    /// JSON: {"services": [{"address": "db", "protocol": "tcp", "ports": [5432]}]}. Sites that hear of a service make it
-    /// one of their own. /status tells what is announced, and what others announce.
-    #[arg(long, value_name = "FILE")]
-    services: Option<PathBuf>,
-
     /// End when the process that started this one ends
     #[arg(long, hide = true)]
     end_with_parent: bool,
@@ -91,7 +84,6 @@ pub(crate) fn run(
             host_name: Some(host::name()),
             status_socket: arguments.status_socket.clone(),
             management_socket: arguments.management_socket.clone(),
-            services: arguments.services.clone(),
             skupper_version: host::SKUPPER_VERSION.to_owned(),
             log: logging::control(),
             ..StartOptions::default()

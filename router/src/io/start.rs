@@ -35,13 +35,7 @@ pub struct StartOptions {
     pub status_socket: Option<PathBuf>,
     /// A socket in the file system for AMQP clients of this user and root, such as those of management.
     pub management_socket: Option<PathBuf>,
-    /// A file of services that are announced to other sites, without credentials of theirs: [`offer`] says
-    /// what is in it. It is watched: what it says next is announced then, and what cannot be used changes nothing.
-    /// While it is missing there are none. Announcements are in the name of `site`.
-    ///
-    /// [`offer`]: crate::service_sync::offer
-    pub services: Option<PathBuf>,
-    /// Version of Skupper that announcements name.
+    /// Version of Skupper that announcements name; they are in the name of `site`.
     pub skupper_version: String,
     /// The log of the program, as management shows and sets it; none: it does neither.
     pub log: Option<Arc<dyn LogControl>>,
@@ -68,7 +62,6 @@ impl Default for StartOptions {
             certificate_check: Duration::from_secs(10),
             status_socket: None,
             management_socket: None,
-            services: None,
             skupper_version: env!("CARGO_PKG_VERSION").to_owned(),
             log: None,
         }

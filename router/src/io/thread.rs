@@ -116,7 +116,7 @@ impl RouterThread {
         driver.spawn(renewal::run(Rc::clone(&driver), plan.certificate_check));
         let telling = Telling::new(plan.facts);
         driver.spawn(telling.run(Rc::clone(&driver)));
-        driver.spawn(service_sync::run(Rc::clone(&driver), plan.services));
+        driver.spawn(service_sync::run(Rc::clone(&driver)));
         for text in plan.warnings {
             tracing::warn!("{text}");
         }

@@ -9,7 +9,7 @@ mod heard;
 mod message;
 mod service;
 
-pub use service::{MAX_OFFER, Service, offer};
+pub use service::{Service, offer};
 
 use std::time::{Duration, Instant};
 

@@ -1,13 +1,12 @@
-//! A service as sites announce it, and the file that says which ones are ours.
+//! A service as sites announce it, and which ones are ours.
 
 use std::collections::BTreeMap;
 
+use moorline_definition::router_config::{Aggregation, HttpVersion, RouterConfig};
 use serde::{Deserialize, Serialize};
 
 use super::MAX_SERVICES;
 
-/// Longest file of services, bytes.
-pub const MAX_OFFER: usize = 256 * 1024;
 /// Longest name of a service, bytes.
 const MAX_ADDRESS: usize = 255;
 /// Longest protocol or form of aggregation, bytes.
@@ -59,37 +58,56 @@ pub(super) fn is_name(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && !text.contains(char::is_control)
 }
 
-#[derive(Deserialize)]
-struct Offer {
-    services: Vec<Service>,
-}
-
-/// The services in a file `{"services": [{"address", "protocol", "ports", "aggregate", "eventchannel"}]}`; the last two
-/// may be missing, and keys that are not known are ignored. Ports of one name are one service. In order of names.
-///
-/// # Errors
-/// What is wrong with the file, in words.
-pub fn offer(text: &str) -> Result<Vec<Service>, String> {
-    if text.len() > MAX_OFFER {
-        return Err(format!("it has more than {MAX_OFFER} bytes"));
-    }
-    let offer: Offer = serde_json::from_str(text).map_err(|error| error.to_string())?;
+/// What a router with this configuration announces: the services of the connectors that say so. Ports of one name are one
+/// service. In order of names, and what of it cannot be announced, in words.
+pub fn offer(config: &RouterConfig) -> (Vec<Service>, Vec<String>) {
+    let tcp = config.tcp_connectors.iter().filter(|bridge| bridge.announce == Some(true));
+    let http = config.http_connectors.iter().filter(|bridge| bridge.announce == Some(true));
+    let of_tcp = tcp.map(|bridge| (&bridge.address, "tcp", None, false));
+    let of_http = http.map(|bridge| {
+        let protocol = if bridge.protocol_version == Some(HttpVersion::Http2) { "http2" } else { "http" };
+        (&bridge.address, protocol, bridge.aggregation, bridge.event_channel == Some(true))
+    });
     let mut services: BTreeMap<String, Service> = BTreeMap::new();
-    for mut service in offer.services {
-        let mut fault = None;
-        if let Some(known) = services.remove(&service.address) {
-            fault = (!known.is_like(&service)).then_some("its ports are not of one sort");
-            service.ports.extend(known.ports);
+    let mut faults = Vec::new();
+    for (address, protocol, aggregation, eventchannel) in of_tcp.chain(of_http) {
+        let full = services.len() == MAX_SERVICES;
+        match service(address, protocol, aggregation, eventchannel) {
+            Err(fault) => faults.push(format!("{address} is not announced: {fault}")),
+            Ok(service) => match services.get_mut(&service.address) {
+                Some(known) if !known.is_like(&service) => {
+                    faults.push(format!("{address} is not announced: other ports of that name are of another sort"));
+                }
+                Some(known) => known.ports.extend(service.ports),
+                None if full => {
+                    faults.push(format!("{address} is not announced: there are {MAX_SERVICES} services already"));
+                }
+                None => drop(services.insert(service.address.clone(), service)),
+            },
         }
+    }
+    for service in services.values_mut() {
         service.ports.sort_unstable();
         service.ports.dedup();
-        if let Some(fault) = fault.or_else(|| service.fault()) {
-            return Err(format!("service {:?}: {fault}", service.address));
-        }
-        services.insert(service.address.clone(), service);
+        service.ports.truncate(MAX_PORTS);
     }
-    if services.len() > MAX_SERVICES {
-        return Err(format!("it has more than {MAX_SERVICES} services"));
-    }
-    Ok(services.into_values().collect())
+    (services.into_values().collect(), faults)
+}
+
+fn service(
+    address: &str,
+    protocol: &str,
+    aggregation: Option<Aggregation>,
+    eventchannel: bool,
+) -> Result<Service, &'static str> {
+    let (name, port) = address.rsplit_once(':').ok_or("it has no port")?;
+    let port = port.parse().map_err(|_| "its port is no number")?;
+    let aggregate = match aggregation {
+        None | Some(Aggregation::None) => None,
+        Some(Aggregation::Json) => Some("json".to_owned()),
+        Some(Aggregation::Multipart) => Some("multipart".to_owned()),
+    };
+    let service =
+        Service { address: name.to_owned(), protocol: protocol.to_owned(), ports: vec![port], aggregate, eventchannel };
+    service.fault().map_or(Ok(service), Err)
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use moorline_amqp::Value;
 use moorline_amqp::message::{self, APPLICATION_PROPERTIES, DATA, PROPERTIES, Properties, VALUE};
+use moorline_definition::router_config::{Aggregation, HttpBridge, RouterConfig, TcpBridge};
 
 use super::heard::{MAX_ORIGINS, MAX_TOTAL, TTL};
 use super::message::{Update, decode, encode};
@@ -175,48 +176,54 @@ fn we_write_what_a_controller_writes() {
     assert_eq!(Value::decode(&mut { body.value }).unwrap(), text(json));
 }
 
-#[test]
-fn a_file_says_which_services_are_ours() {
-    let text = r#"{"services": [
-        {"address": "db", "protocol": "tcp", "ports": [2], "note": "unknown keys are ignored"},
-        {"address": "a", "protocol": "http", "ports": [80], "aggregate": "json", "eventchannel": false},
-        {"address": "db", "protocol": "tcp", "ports": [1, 2]}], "more": 1}"#;
-    let http = Service { protocol: "http".to_owned(), aggregate: Some("json".to_owned()), ..service("a", &[80]) };
-    assert_eq!(offer(text), Ok(vec![http, service("db", &[1, 2])]));
-    assert_eq!(offer(r#"{"services":[]}"#), Ok(Vec::new()));
-
-    let one = |more: &str| format!(r#"{{"services":[{{"address":"a","protocol":"tcp","ports":[1]}},{{{more}}}]}}"#);
-    assert!(offer(&one(r#""address":"b","protocol":"tcp","ports":[1]"#)).is_ok());
-    for (bad, why) in [
-        ("".to_owned(), "EOF"),
-        ("{}".to_owned(), "missing field `services`"),
-        (one(r#""address":"b","ports":[1]"#), "missing field `protocol`"),
-        (one(r#""address":"b","protocol":"tcp","ports":[65536]"#), "65536"),
-        (one(r#""address":"b","protocol":"tcp","ports":[0]"#), "service \"b\": it has no port, too many, or port 0"),
-        (one(r#""address":"","protocol":"tcp","ports":[1]"#), "its name is empty"),
-        (one(r#""address":"a","protocol":"http","ports":[2]"#), "service \"a\": its ports are not of one sort"),
-        (format!("{}{}", one(r#""address":"b","protocol":"tcp","ports":[1]"#), " ".repeat(MAX_OFFER)), "bytes"),
-    ] {
-        let fault = offer(&bad).unwrap_err();
-        assert!(fault.contains(why), "{bad}: {fault}");
+/// Connectors with these addresses; `http` ones are of that kind.
+fn configured(announced: &[(&str, bool)]) -> RouterConfig {
+    let mut config = RouterConfig::default();
+    for (address, http) in announced {
+        let (address, announce) = ((*address).to_owned(), Some(true));
+        match http {
+            false => config.tcp_connectors.push(TcpBridge { address, announce, ..TcpBridge::default() }),
+            true => config.http_connectors.push(HttpBridge { address, announce, ..HttpBridge::default() }),
+        }
     }
-    let many = |count: usize| {
-        let list: Vec<String> =
-            (0..count).map(|at| format!(r#"{{"address":"s{at}","protocol":"tcp","ports":[1]}}"#)).collect();
-        offer(&format!(r#"{{"services":[{}]}}"#, list.join(",")))
-    };
-    assert_eq!(many(MAX_SERVICES).unwrap().len(), MAX_SERVICES);
-    assert!(many(MAX_SERVICES + 1).unwrap_err().contains("services"));
+    config
+}
+
+#[test]
+fn connectors_say_which_services_are_ours() {
+    let mut config = configured(&[("db:2", false), ("a:80", true), ("db:1", false), ("db:2", false)]);
+    config.tcp_connectors.push(TcpBridge { address: "quiet:1".to_owned(), ..TcpBridge::default() });
+    config.http_connectors[0].aggregation = Some(Aggregation::Json);
+    let http = Service { protocol: "http".to_owned(), aggregate: Some("json".to_owned()), ..service("a", &[80]) };
+    assert_eq!(offer(&config), (vec![http, service("db", &[1, 2])], Vec::new()));
+    assert_eq!(offer(&RouterConfig::default()), (Vec::new(), Vec::new()));
+
+    for (bad, why) in [
+        ("b", "it has no port"),
+        ("b:x", "its port is no number"),
+        ("b:0", "it has no port, too many, or port 0"),
+        (":1", "its name is empty"),
+    ] {
+        let (services, faults) = offer(&configured(&[(bad, false), ("a:1", false)]));
+        assert_eq!(services, [service("a", &[1])]);
+        assert!(faults.len() == 1 && faults[0].contains(why), "{bad}: {faults:?}");
+    }
+    let (services, faults) = offer(&configured(&[("a:1", false), ("a:2", true)]));
+    assert!(services == [service("a", &[1])] && faults[0].contains("of another sort"), "{faults:?}");
+
+    let names: Vec<String> = (0..=MAX_SERVICES).map(|at| format!("s{at}:1")).collect();
+    let names: Vec<(&str, bool)> = names.iter().map(|name| (name.as_str(), false)).collect();
+    let (services, faults) = offer(&configured(&names));
+    assert_eq!((services.len(), faults.len()), (MAX_SERVICES, 1));
 }
 
 #[test]
 fn the_longest_offer_is_a_message_that_is_read() {
     let long = "n".repeat(199);
-    let list: Vec<String> =
-        (0..MAX_SERVICES).map(|at| format!(r#"{{"address":"{long}{at:04}","protocol":"tcp","ports":[1]}}"#)).collect();
-    let text = format!(r#"{{"services":[{}]}}"#, list.join(","));
-    assert!(text.len() <= MAX_OFFER && text.len() > MAX_OFFER / 10 * 9, "{}", text.len());
-    let services = offer(&text).unwrap();
+    let names: Vec<String> = (0..MAX_SERVICES).map(|at| format!("{long}{at:04}:1")).collect();
+    let names: Vec<(&str, bool)> = names.iter().map(|name| (name.as_str(), false)).collect();
+    let (services, _) = offer(&configured(&names));
+    assert_eq!(services.len(), MAX_SERVICES);
     assert_eq!(decode(&encode("foo", "", &services)).unwrap().services, services);
 }
 

@@ -4,14 +4,13 @@
 //! controller.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
 use moorline_tests::authority::Authority;
-use moorline_tests::command::moorline;
+use moorline_tests::command::{finish, moorline, stderr, stdout};
 use moorline_tests::peer::connect_when_open;
 use moorline_tests::ports::free_port;
 use moorline_tests::process::{Process, eventually};
@@ -26,6 +25,8 @@ struct Ground {
     authority: Authority,
     edges: u16,
     clients: u16,
+    /// Where east and west take AMQP clients.
+    managed: [u16; 2],
     _interior: Process,
     home: Scratch,
 }
@@ -41,16 +42,17 @@ impl Ground {
         let file = RouterFile::new("interior", "interior").certificates(&site).edge_listener(edges);
         let interior = real.run("interior", &home, &file.client_listener(clients).multicast("mc"));
         drop(connect_when_open(edges));
-        Ground { python, authority, edges, clients, _interior: interior, home }
+        let managed = [free_port(), free_port()];
+        Ground { python, authority, edges, clients, managed, _interior: interior, home }
     }
 
     fn edge(&self, name: &str, site: &str) -> Process {
         let certificates = self.authority.client(name).write(&self.home.join(name));
         let file = RouterFile::new(name, "edge").certificates(&certificates).uplink(self.edges);
+        let file = file.client_listener(self.managed[usize::from(site == WEST)]);
         let path = self.home.write(&format!("{name}.json"), &file.json());
         let mut command = moorline(&self.home, ["router", "-c"]);
-        command.arg(path).arg("--services").arg(self.home.join(&format!("{name}-services.json")));
-        command.arg("--status-socket").arg(self.home.join(&format!("{name}.sock")));
+        command.arg(path).arg("--status-socket").arg(self.home.join(&format!("{name}.sock")));
         Process::start(name, command.env("SKUPPER_SITE_ID", site))
     }
 
@@ -61,10 +63,13 @@ impl Ground {
         Process::start("controller", &mut command)
     }
 
-    /// What the gateway west announces from now on.
-    fn announce(&self, services: &Value) {
-        let new = self.home.write("new.json", &json!({"services": services}).to_string());
-        fs::rename(new, self.home.join("west-services.json")).expect("a file of services");
+    /// Has the gateway west announce a service, or no more.
+    fn manage(&self, operation: &str, kind: &str, name: &str, attributes: &Value) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/product/interop/manage.py");
+        let mut command = Command::new(&self.python);
+        command.arg(script).arg(format!("127.0.0.1:{}", self.managed[1])).args([operation, kind, name]);
+        let output = finish(command.arg(attributes.to_string()));
+        assert!(output.status.success(), "{operation} {name}: {}{}", stdout(&output), stderr(&output));
     }
 
     /// What the edge of this name has heard: origin, name, protocol, ports.
@@ -112,9 +117,10 @@ fn gateways_and_sites_hear_of_each_others_services() {
     };
     let _turn = turn::heavy();
     let ground = Ground::start(&real, python);
-    ground.announce(&json!([{"address": "db", "protocol": "tcp", "ports": [5432]}]));
     let _west = ground.edge("west", WEST);
     eventually("an uplink", || (status(&ground.home.join("west.sock"))["uplinks"][0]["state"] == "up").then_some(()));
+    let db = json!({"address": "db:5432", "host": "127.0.0.1", "port": "5432", "announce": true});
+    ground.manage("CREATE", "tcpConnector", "db", &db);
 
     // The only one who listens, besides the edge itself.
     let mut listener = ground.controller(&[]);
@@ -140,15 +146,19 @@ fn gateways_and_sites_hear_of_each_others_services() {
     until_announced(&site, WEST, &written);
 
     // A change, and the end of both.
-    ground.announce(&json!([
-        {"address": "log", "protocol": "http", "ports": [81], "aggregate": "json"},
-        {"address": "log", "protocol": "http", "ports": [80], "aggregate": "json"}]));
+    ground.manage("DELETE", "tcpConnector", "db", &json!({}));
+    for port in ["81", "80"] {
+        let log = json!({"address": format!("log:{port}"), "host": "127.0.0.1", "port": port, "aggregation": "json", "announce": true});
+        ground.manage("CREATE", "httpConnector", port, &log);
+    }
     let log = json!([{"address": "log", "protocol": "http", "ports": [80, 81], "exposeIngress": "",
         "aggregate": "json", "targets": []}]);
     until_announced(&listener, WEST, &log);
     ground.until_heard("east", &[json!([WEST, "log", "http", [80, 81]]), shop.clone()]);
     drop(site);
-    fs::remove_file(ground.home.join("west-services.json")).expect("removed");
+    for port in ["81", "80"] {
+        ground.manage("DELETE", "httpConnector", port, &json!({}));
+    }
     until_announced(&listener, WEST, &json!([]));
     ground.until_heard("east", &[shop]);
     ground.controller(&["site-1", "[]"]).wait_for(&["outcome", "accepted"]);

@@ -6,7 +6,7 @@ mod profiles;
 mod uplinks;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,7 @@ use super::tls::{Live, Profiles};
 use super::uplink::UplinkPlan;
 use super::vanflow::moment;
 use crate::core::{ConnectorSpec, ListenerSpec, Mode, Settings};
+use crate::service_sync::offer;
 use crate::vanflow::RouterFacts;
 
 /// What the router thread runs. Ports of the router itself are open, those of services are only known to be free.
@@ -38,8 +39,6 @@ pub(super) struct Plan {
     pub(super) certificate_check: Duration,
     /// What this router's record says.
     pub(super) facts: RouterFacts,
-    /// The file that says which services are announced; a router of no site announces none.
-    pub(super) services: Option<PathBuf>,
     /// Version of Skupper that announcements name.
     pub(super) skupper_version: String,
     pub(super) addresses: Vec<AddressEntity>,
@@ -108,8 +107,7 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         return Err(check.problems);
     }
     let settings = settings(config, &options.version);
-    let services = options.services.clone().filter(|_| options.site.is_some());
-    if services.is_none() && options.services.is_some() {
+    if options.site.is_none() && !offer(config).0.is_empty() {
         check.warnings.push("no services are announced: this router belongs to no site".to_owned());
     }
     let skupper_version = options.skupper_version.clone();
@@ -128,7 +126,6 @@ pub(super) fn plan(config: &RouterConfig, options: StartOptions) -> Result<Plan,
         settings,
         profiles,
         facts,
-        services,
         skupper_version,
         certificate_check,
         addresses,

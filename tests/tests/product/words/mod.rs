@@ -90,6 +90,11 @@ fn a_definition_of_the_users_own_is_edited_too() {
 }
 
 #[test]
+fn a_service_is_announced_and_withdrawn() {
+    run("a_service_is_announced_and_withdrawn", "embedded");
+}
+
+#[test]
 fn what_does_not_work_is_told() {
     run("what_does_not_work_is_told", "embedded");
 }

@@ -429,6 +429,34 @@ fn a_definition_of_the_users_own_is_edited_too() {
 
 #[test]
 #[ignore = "for tests/hosts/user-systemd"]
+fn a_service_is_announced_and_withdrawn() {
+    let place = Place::initialised();
+    place.good(&["init", "--token", "token.yaml", "--gateway", "second", "--wait", "60"]);
+    let echo = place.echo();
+    let first = ["--gateway", &place.name];
+    let list = || {
+        let mut list = Command::new(moorline_tests::command::program());
+        stdout(&finish(list.args(["service", "list", "--gateway", "second"])))
+    };
+    assert_eq!(list(), "no site announces a service\n");
+    place.good(&[&["expose", "db", "localhost", &format!("5432:{echo}")], &first[..]].concat());
+    place.good(&[&["bind", "quiet", "localhost", &echo], &first[..]].concat());
+    let said = eventually("the other gateway hears of it", || Some(list()).filter(|list| list.contains("db tcp 5432")));
+    assert!(said.starts_with("Services:\n╰─ db tcp 5432\n   ╰─ site gateway_") && !said.contains("quiet"), "{said}");
+
+    // Its port is known.
+    let port = free_port();
+    place.good(&["forward", "db", &port.to_string(), "--gateway", "second"]);
+    let status = place.good(&["status", "second"]);
+    assert!(status.contains(&format!("db:5432 tcp db:5432  {port}:{port}")), "{status}");
+    drop(echoing(port));
+
+    place.good(&[&["unexpose", "db"], &first[..]].concat());
+    eventually("the other gateway forgets it", || list().contains("no site").then_some(()));
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
 fn what_does_not_work_is_told() {
     let place = Place::initialised();
     let closed = free_port().to_string();
