@@ -160,7 +160,7 @@ impl Writer {
         if self.one_in(4) && !entries.last().unwrap().starts_with("x-") {
             let comment = self.comment();
             let blank = self.pick(&["", "\n", " \n\n"]);
-            write!(text, "{blank}{}{comment}\n", " ".repeat(dash + 1)).unwrap();
+            writeln!(text, "{blank}{}{comment}", " ".repeat(dash + 1)).unwrap();
             comments.push(comment);
         }
         Item { endpoint, text: Some(text), comments }
@@ -315,7 +315,6 @@ impl Writer {
         file.comments.sort_by_key(|comment| file.text.find(comment.as_str()));
         let marked = self.one_in(5);
         if self.one_in(4) {
-            let windows = |text: &str| text.replace('\n', "\r\n");
             file.text = windows(&file.text);
             for item in file.sections.iter_mut().flatten() {
                 item.text = item.text.as_deref().map(windows);
@@ -374,6 +373,11 @@ impl File {
             assert_eq!(text.matches(comment.as_str()).count(), 1, "{why}: {comment:?} in\n{text}");
         }
     }
+}
+
+/// With the line ends of other systems.
+fn windows(text: &str) -> String {
+    text.replace('\n', "\r\n")
 }
 
 #[test]
