@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{demo, docs, doctor, gateway, health, hub, router, service, token};
+use crate::{agent, demo, docs, doctor, gateway, health, hub, router, service, token};
 
 /// What every command's exit code means.
 macro_rules! exit_codes {
@@ -51,6 +51,8 @@ enum Command {
     #[command(subcommand)]
     Gateway(gateway::Command),
     #[command(subcommand)]
+    Agent(agent::Command),
+    #[command(subcommand)]
     Hub(hub::Command),
     #[command(subcommand)]
     Service(service::Command),
@@ -84,6 +86,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::Gateway(command) => command.run(),
+            Command::Agent(command) => command.run(),
             Command::Hub(command) => command.run(),
             Command::Service(command) => command.run(),
             Command::Token(command) => command.run(),

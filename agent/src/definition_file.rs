@@ -82,6 +82,15 @@ impl DefinitionArguments {
         DefinitionArguments { file, strict, allow_insecure_management, compat: None, credentials_dir: None }
     }
 
+    /// As it was read before.
+    pub(crate) fn again(file: PathBuf, before: &Source) -> DefinitionArguments {
+        DefinitionArguments {
+            allow_insecure_management: before.allow_insecure_management,
+            compat: before.compat_1_8.then_some(Compat::Skupper18),
+            ..DefinitionArguments::of(file)
+        }
+    }
+
     /// Reads and checks the file, and looks for the credentials that it names. Changes nothing.
     pub(crate) fn read(&self) -> DefinitionFile {
         let name = self.file.display().to_string();
@@ -140,6 +149,20 @@ impl DefinitionFile {
             Some(problem) => output::error(&problem.message),
             None => output::tell(&render(&self.checked.problems, &self.name, &self.text, output::coloured())),
         }
+    }
+
+    /// All problems, each in a line that says where: `FILE:LINE:COLUMN: error: ...`.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        if let Some(problem) = &self.unread {
+            return vec![problem.message.clone()];
+        }
+        let line = |problem: &Problem| {
+            let Span { line, column, .. } = problem.span;
+            // The line is said already.
+            let words = if problem.path.is_empty() { problem.message.clone() } else { problem.to_string() };
+            format!("{}:{line}:{column}: {}: {words}", self.name, problem.severity.as_str())
+        };
+        self.checked.problems.iter().map(line).collect()
     }
 
     /// All problems for machines.

@@ -28,6 +28,17 @@ pub(crate) fn gateways() -> Result<PathBuf, Failure> {
     Ok(state("set one of them")?.join("gateways"))
 }
 
+/// What was made on this host for the agent: `$XDG_STATE_HOME/moorline/agent.json`, for root without one in
+/// `/var/lib/moorline`.
+pub(crate) fn agent_record() -> Result<PathBuf, Failure> {
+    Ok(state("set one of them")?.join("agent.json"))
+}
+
+/// For the definitions that the agent keeps, where no other directory is named: `$XDG_CONFIG_HOME/moorline/gateways`.
+pub(crate) fn definitions() -> Result<PathBuf, Failure> {
+    Ok(config()?.join("moorline/gateways"))
+}
+
 /// For the settings of the user's programs: `$XDG_CONFIG_HOME`, else `~/.config`.
 pub(crate) fn config() -> Result<PathBuf, Failure> {
     let home = || absolute("HOME").map(|home| home.join(".config"));

@@ -92,12 +92,12 @@ pub(crate) fn run(
         let mut events = router.events();
         let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;
         narrator.started(&status);
-        manager.ready();
+        manager.ready("not linked to the network yet");
         let signal = tokio::select! {
             signal = serve(&router, &mut events, &mut signals, narrator, &manager) => signal?,
-            never = manager.watch(&router) => match never {},
+            never = manager.watch(async || router.status().await.is_ok()) => match never {},
         };
-        manager.stopping();
+        manager.stopping("open connections may finish");
         finish(&router, &mut events, &mut signals, narrator, arguments.drain(), signal).await
     })
 }

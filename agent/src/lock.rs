@@ -61,6 +61,17 @@ impl Drop for Lock {
     }
 }
 
+/// Locks a directory as it is, and puts nothing in it; until the file is dropped. `None`: another process has it.
+pub(crate) fn lock_directory(dir: &Path) -> Result<Option<File>, Failure> {
+    let said = || format!("lock {}", dir.display());
+    let file = File::open(dir).with_context(said).or_runtime()?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).with_context(said).or_runtime(),
+    }
+}
+
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(files::SECRET_FILE).open(path)
 }

@@ -2,6 +2,7 @@
 //!
 //! One file a verb: each says what it takes, what it does and how it ends. What verbs share stands beside them.
 
+mod agent;
 mod cli;
 mod definition_file;
 mod demo;

@@ -2,13 +2,30 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
 const PLAIN: &str = "\x1b[0m";
 
+/// Whether all that is said goes to the log: nobody sits before a program that runs for ever.
+static LOGGED: AtomicBool = AtomicBool::new(false);
+
+/// Has results, errors and warnings go to the log from now on, which has begun.
+pub(crate) fn into_log() {
+    LOGGED.store(true, Ordering::Relaxed);
+}
+
+fn is_logged() -> bool {
+    LOGGED.load(Ordering::Relaxed)
+}
+
 /// A line of the result. A reader that went away is no reason to stop.
 pub(crate) fn say(line: impl Display) {
+    if is_logged() {
+        tracing::info!("{line}");
+        return;
+    }
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
@@ -20,12 +37,12 @@ pub(crate) fn tell(text: &str) {
 
 /// An error for people.
 pub(crate) fn error(words: &str) {
-    labelled("error", RED, words);
+    if is_logged() { tracing::error!("{words}") } else { labelled("error", RED, words) }
 }
 
 /// A warning for people.
 pub(crate) fn warning(words: &str) {
-    labelled("warning", YELLOW, words);
+    if is_logged() { tracing::warn!("{words}") } else { labelled("warning", YELLOW, words) }
 }
 
 fn labelled(label: &str, colour: &str, words: &str) {

@@ -1,10 +1,10 @@
-//! What the router tells the service manager that started it, if one did: that it serves, that it lives, that it ends.
+//! What this program tells the service manager that started it, if one did: that it serves, that it lives, that it ends.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::Context;
-use moorline_router::io::{Event, RouterHandle};
+use moorline_router::io::Event;
 use moorline_systemd::notify::Notifier;
 use tokio::time::{sleep, timeout};
 
@@ -20,36 +20,42 @@ impl Supervised {
         Ok(Supervised(notifier.or_runtime()?))
     }
 
-    /// The ports are open.
-    pub(crate) fn ready(&self) {
-        self.tell(|manager| manager.ready("not linked to the network yet"));
+    /// It serves; `words` say what it is at.
+    pub(crate) fn ready(&self, words: &str) {
+        self.tell(|manager| manager.ready(words));
     }
 
-    pub(crate) fn stopping(&self) {
-        self.tell(|manager| manager.stopping("open connections may finish"));
+    /// It has begun to end; `words` say what still goes on.
+    pub(crate) fn stopping(&self, words: &str) {
+        self.tell(|manager| manager.stopping(words));
+    }
+
+    /// What it is at.
+    pub(crate) fn status(&self, words: &str) {
+        self.tell(|manager| manager.status(words));
     }
 
     /// For whoever looks at the service.
     pub(crate) fn happened(&self, event: &Event) {
         match event {
             Event::Linked { peer, .. } => {
-                self.tell(|manager| manager.status(&format!("linked to router {}", peer.container)));
+                self.status(&format!("linked to router {}", peer.container));
             }
             Event::LinkFailed { cause, .. } => {
-                self.tell(|manager| manager.status(&format!("not linked to the network: {cause}")));
+                self.status(&format!("not linked to the network: {cause}"));
             }
             _ => {}
         }
     }
 
-    /// Tells that the router lives, as often as is wanted and as long as it answers: a thread that hangs tells nothing,
+    /// Tells that the program lives, as often as is wanted and as long as it does: a thread that hangs tells nothing,
     /// and the service manager starts the program again.
-    pub(crate) async fn watch(&self, router: &RouterHandle) -> Infallible {
+    pub(crate) async fn watch(&self, lives: impl AsyncFn() -> bool) -> Infallible {
         let Some(pause) = self.0.as_ref().and_then(Notifier::watchdog) else {
             return std::future::pending().await;
         };
         loop {
-            if timeout(pause, router.status()).await.is_ok_and(|status| status.is_ok()) {
+            if timeout(pause, lives()).await.is_ok_and(|lives| lives) {
                 self.tell(Notifier::alive);
             }
             sleep(pause.min(LONGEST_PAUSE)).await;

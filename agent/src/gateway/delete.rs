@@ -8,6 +8,7 @@ use moorline_bundle::Bundle;
 
 use super::install::block_on;
 use super::which::WhichArguments;
+use crate::agent::record::AgentRecord;
 use crate::cli::closing;
 use crate::failure::{Blame, Failure};
 use crate::installation::home::Home;
@@ -74,12 +75,20 @@ fn foretell(name: &str) -> Result<(), Failure> {
 }
 
 async fn take_away(name: &str) -> Result<(), Failure> {
-    let mut turn = Turn::take()?;
-    let home = Home::of(name)?;
-    let Some(mut record) = Record::read(&home)? else {
-        say(format_args!("gateway {name:?} is not installed: nothing to do"));
-        return Ok(());
-    };
+    let turn = Turn::take()?;
+    match Record::read(&Home::of(name)?)? {
+        Some(record) => remove(turn, record).await,
+        None => {
+            say(format_args!("gateway {name:?} is not installed: nothing to do"));
+            Ok(())
+        }
+    }
+}
+
+/// Stops the gateway of a record, which was read in this turn, and takes away what was made for it.
+pub(crate) async fn remove(mut turn: Turn, mut record: Record) -> Result<(), Failure> {
+    let name = record.gateway.clone();
+    let home = Home::of(&name)?;
     bequeath(&mut record)?;
     let mut left = record.kind.connect().await?.remove(&record).await?;
     if left.is_empty() {
@@ -106,6 +115,13 @@ fn bequeath(record: &mut Record) -> Result<(), Failure> {
         other.directories.sort();
         other.directories.dedup();
         other.write(&home)?;
+    }
+    if let Some(mut agent) = AgentRecord::read()? {
+        agent.linger |= std::mem::take(&mut record.linger);
+        agent.directories.append(&mut directories);
+        agent.directories.sort();
+        agent.directories.dedup();
+        agent.write()?;
     }
     Ok(())
 }

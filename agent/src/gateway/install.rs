@@ -86,10 +86,10 @@ pub(crate) struct Chosen {
 }
 
 /// A gateway, what is there of it, and the steps between.
-pub(super) struct Planned {
-    pub(super) wanted: Wanted,
+pub(crate) struct Planned {
+    pub(crate) wanted: Wanted,
     pub(super) found: Found,
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     keeper: Keeper,
     options: Options,
 }
@@ -121,13 +121,18 @@ impl InstallArguments {
 }
 
 impl HowArguments {
+    /// As if nothing else were said.
+    pub(crate) fn of(token: Option<PathBuf>, kind: Option<GatewayType>, router: Option<RouterChoice>) -> HowArguments {
+        HowArguments { token, kind, router, ..HowArguments::default() }
+    }
+
     /// Whether it says how a new gateway links.
     pub(super) fn links(&self) -> bool {
         self.token.is_some()
     }
 
     /// Reads what is wanted with a definition, whose problems were shown. Changes nothing.
-    pub(super) fn choose(&self, file: &DefinitionFile) -> Result<Chosen, Failure> {
+    pub(crate) fn choose(&self, file: &DefinitionFile) -> Result<Chosen, Failure> {
         let token = self.token.as_deref().map(token_file::read).transpose();
         let (definition, token) = match (file.definition(), token) {
             (Some(definition), Ok(token)) => (definition, token),
@@ -188,7 +193,7 @@ impl HowArguments {
 
 impl Planned {
     /// Looks at what is there.
-    pub(super) async fn of(mut parts: Parts, kind: GatewayType, options: Options) -> Result<Planned, Failure> {
+    pub(crate) async fn of(mut parts: Parts, kind: GatewayType, options: Options) -> Result<Planned, Failure> {
         let router = options.router.clone();
         router.fit(&mut parts.config).await?;
         let keeper = kind.connect().await?;
@@ -208,6 +213,14 @@ impl Planned {
             say(format_args!("gateway {:?} is as the definition says: nothing to do", self.wanted.gateway));
         }
         self.steps.iter().for_each(say);
+    }
+
+    /// Nothing is to be done, and nothing to be kept that is not on record; what others must allow counts only if
+    /// `allowed`.
+    pub(crate) fn is_done(&self, allowed: bool) -> bool {
+        let others = |step: &Step| matches!(step, Step::Linger | Step::AtBoot { .. });
+        let kept = self.found.record.as_ref().is_some_and(|record| record.options == self.options);
+        kept && self.steps.iter().all(|step| !allowed && others(step))
     }
 
     /// Takes the steps, then says what the router says, which may take `wait` seconds to link.
@@ -231,7 +244,7 @@ impl Planned {
     }
 
     /// Takes the steps, and tells of each before it begins. Besides how to ask the router: what it cannot rely on.
-    pub(super) async fn act(self, turn: &Turn, tell: impl Fn(&Step)) -> Result<(Contact, Vec<String>), Failure> {
+    pub(crate) async fn act(self, turn: &Turn, tell: impl Fn(&Step)) -> Result<(Contact, Vec<String>), Failure> {
         let Planned { wanted, found, steps, keeper, options } = self;
         let acting = Acting::new(&wanted, &keeper);
         let mut notes = acting.run(&steps, found.record.clone(), options, turn.made(), tell).await?;

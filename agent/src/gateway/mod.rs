@@ -5,7 +5,7 @@ mod bind;
 mod change;
 mod check;
 pub(crate) mod configuration;
-mod delete;
+pub(crate) mod delete;
 mod export_config;
 mod expose;
 mod forward;
@@ -23,7 +23,7 @@ mod reach;
 mod restart;
 mod run;
 mod run_directory;
-mod status;
+pub(crate) mod status;
 mod verify;
 pub(crate) mod which;
 

@@ -23,7 +23,7 @@ use crate::failure::{Blame, Failure};
 use crate::management::Management;
 
 /// What others may read: a unit.
-const PUBLIC_FILE: u32 = 0o644;
+pub(crate) const PUBLIC_FILE: u32 = 0o644;
 const PUBLIC_DIR: u32 = 0o755;
 const OTHERS: u32 = 0o077;
 
@@ -202,7 +202,7 @@ fn words(step: &Step) -> String {
 }
 
 /// In one step; directories that are made for it are as open as it is.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     use std::io::Write as _;
     let dir = path.parent().unwrap_or(Path::new("/"));
     let said = || dir.display().to_string();

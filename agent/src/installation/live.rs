@@ -21,19 +21,30 @@ const KINDS: [&str; 6] = [PROFILE, "listener", "tcpConnector", "tcpListener", "h
 
 /// The state of a router, as its status socket tells it: `RouterStatus` as JSON.
 pub(crate) async fn status(socket: &Path) -> anyhow::Result<Value> {
+    let asked = page(socket, "/status", PATIENCE).await.and_then(|body| Ok(serde_json::from_str(&body)?));
+    asked.with_context(|| format!("the router does not tell its state at {}", socket.display()))
+}
+
+/// All metrics of a router, as its status socket tells them: OpenMetrics.
+pub(crate) async fn metrics(socket: &Path) -> anyhow::Result<String> {
+    page(socket, "/metrics", PATIENCE).await
+}
+
+/// What a socket in the file system serves over HTTP at `path`.
+pub(crate) async fn page(socket: &Path, path: &str, patience: Duration) -> anyhow::Result<String> {
     let ask = async {
         let mut stream = UnixStream::connect(socket).await?;
-        stream.write_all(b"GET /status HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\r\n").await?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.take(LARGEST_STATUS).read_to_string(&mut answer).await?;
         let (head, body) = answer.split_once("\r\n\r\n").context("the answer is not HTTP")?;
         if !head.starts_with("HTTP/1.1 200 ") {
-            bail!("the router answers {}", head.lines().next().unwrap_or_default());
+            bail!("the answer is {}: {}", head.lines().next().unwrap_or_default(), body.trim_end());
         }
-        anyhow::Ok(serde_json::from_str(body)?)
+        Ok(body.to_owned())
     };
-    let asked = timeout(PATIENCE, ask).await.unwrap_or_else(|_| bail!("no answer within {} s", PATIENCE.as_secs()));
-    asked.with_context(|| format!("the router does not tell its state at {}", socket.display()))
+    timeout(patience, ask).await.unwrap_or_else(|_| bail!("no answer within {} s", patience.as_secs()))
 }
 
 /// What a running router has of what can be added and taken.

@@ -46,7 +46,7 @@ fn router_arguments(home: &Home, kind: GatewayType, config: &Path, drain: Durati
 }
 
 /// The text of a file; none where there is no file.
-fn read_text(path: &Path) -> Result<Option<String>, Failure> {
+pub(crate) fn read_text(path: &Path) -> Result<Option<String>, Failure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

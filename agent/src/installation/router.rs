@@ -1,6 +1,7 @@
 //! Which router a gateway runs: this program's own, or skrouterd.
 
 use std::env;
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,17 @@ pub(crate) enum RouterChoice {
     Embedded,
     /// None: the one on PATH.
     Skrouterd(Option<PathBuf>),
+}
+
+/// As it is parsed.
+impl fmt::Display for RouterChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RouterChoice::Embedded => f.write_str("embedded"),
+            RouterChoice::Skrouterd(None) => f.write_str(SKROUTERD),
+            RouterChoice::Skrouterd(Some(path)) => write!(f, "{SKROUTERD}={}", path.display()),
+        }
+    }
 }
 
 impl RouterChoice {

@@ -263,7 +263,7 @@ pub(crate) fn site_id(home: &Home) -> Result<String, Failure> {
 }
 
 /// The uplink of a gateway that is installed.
-fn installed_uplink(home: &Home, gateway: &str) -> Result<(Endpoint, Credentials), Failure> {
+pub(crate) fn installed_uplink(home: &Home, gateway: &str) -> Result<(Endpoint, Credentials), Failure> {
     let path = home.config();
     if !path.exists() {
         return Err(Failure::Input(anyhow!(

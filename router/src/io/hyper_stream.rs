@@ -1,11 +1,13 @@
-//! A byte stream of tokio's as hyper wants it.
+//! A byte stream of tokio's, and its time, as hyper wants them.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBufCursor, Sleep, Timer, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{self, sleep_until};
 
 /// What is said through it is short.
 const READ_AT_ONCE: usize = 4096;
@@ -41,3 +43,28 @@ impl<S: AsyncWrite + Unpin> Write for HyperStream<S> {
         Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HyperTimer;
+
+struct HyperSleep(Pin<Box<time::Sleep>>);
+
+impl Timer for HyperTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(HyperSleep(Box::pin(sleep_until(deadline.into()))))
+    }
+}
+
+impl Future for HyperSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl Sleep for HyperSleep {}

@@ -60,3 +60,4 @@ pub use status::{
 pub use tally::{Cause, FailureCount, LATENCY_BOUNDS, LatencyStatus, ServiceCounts};
 pub use timestamp::Timestamp;
 pub use trial::{TrialFailure, TrialStage, dial, try_link, try_name, try_port, try_server};
+pub use web::{Page, Pages, WebPort};

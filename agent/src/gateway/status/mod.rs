@@ -1,7 +1,7 @@
 //! `moorline gateway status`: how installed gateways stand, from their keepers and from their routers.
 
 mod service;
-mod standing;
+pub(crate) mod standing;
 
 use std::io::IsTerminal;
 use std::time::Duration;

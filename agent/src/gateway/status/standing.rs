@@ -16,7 +16,7 @@ use crate::output::count;
 use crate::tree::Tree;
 
 /// How a gateway stands.
-pub(super) struct Standing {
+pub(crate) struct Standing {
     name: String,
     /// None: it is not installed.
     kind: Option<GatewayType>,
@@ -33,7 +33,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) async fn of(name: String) -> Result<Standing, Failure> {
+    pub(crate) async fn of(name: String) -> Result<Standing, Failure> {
         let home = Home::of(&name)?;
         let mut standing = Standing {
             name,
@@ -94,11 +94,11 @@ impl Standing {
         self.kind
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.running
     }
 
-    pub(super) fn is_linked(&self) -> bool {
+    pub(crate) fn is_linked(&self) -> bool {
         self.uplinks().iter().any(|uplink| uplink["state"] == "up")
     }
 
@@ -107,7 +107,7 @@ impl Standing {
         list.map(Vec::as_slice).unwrap_or_default()
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({
             "name": self.name,
             "type": self.kind,

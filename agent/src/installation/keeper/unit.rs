@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -31,9 +32,12 @@ const SANDBOX_LIMIT: Duration = Duration::from_secs(10);
 const SANDBOX_ATTEMPTS: usize = 3;
 const LOOK: Duration = Duration::from_millis(100);
 /// For systemd to start a router and hear that it serves, or to stop one, besides the time that it drains.
-const JOB_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const JOB_LIMIT: Duration = Duration::from_secs(60);
 /// A router that says nothing for so long is started again.
-const WATCHDOG: Duration = Duration::from_secs(30);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
+
+/// What the first trial of this process said: an agent does not try again each time that it looks.
+static SANDBOXING: OnceLock<bool> = OnceLock::new();
 
 /// The systemd of the calling user.
 pub(crate) struct UnitKeeper {
@@ -84,7 +88,7 @@ fn credential(home: &Home, path: &Path) -> String {
     path.strip_prefix(home.path()).unwrap_or(path).to_string_lossy().replace('/', ".")
 }
 
-fn unit_file(unit: &UnitName) -> Result<PathBuf, Failure> {
+pub(crate) fn unit_file(unit: &UnitName) -> Result<PathBuf, Failure> {
     let directory = match scope() {
         Scope::System => PathBuf::from(SYSTEM_UNIT_DIRECTORY),
         Scope::User => user_unit_directory(&directories::config()?),
@@ -104,6 +108,10 @@ impl UnitKeeper {
     /// A host that is busy may not answer in time, and then the next may: what is not known is tried again before the
     /// stronger sandbox is taken for one that does not exist.
     pub(crate) async fn try_sandbox(&self) -> Result<(), Failure> {
+        if let Some(known) = SANDBOXING.get() {
+            let _ = self.sandboxing.set(*known);
+            return Ok(());
+        }
         let mut answer = self.systemd.sandboxing(SANDBOX_LIMIT).await;
         for _ in 1..SANDBOX_ATTEMPTS {
             if matches!(answer, Ok(true)) {
@@ -112,7 +120,9 @@ impl UnitKeeper {
             answer = self.systemd.sandboxing(SANDBOX_LIMIT).await;
         }
         // Set once; who asks twice gets the first answer.
-        let _ = self.sandboxing.set(answer.or_runtime()?);
+        let answer = answer.or_runtime()?;
+        let known = *SANDBOXING.get_or_init(|| answer);
+        let _ = self.sandboxing.set(known);
         Ok(())
     }
 
@@ -303,6 +313,6 @@ impl WantedUnit {
     }
 }
 
-fn not_ours(file: &Path) -> Failure {
+pub(crate) fn not_ours(file: &Path) -> Failure {
     Failure::Input(anyhow!("{} exists and is not ours: remove it, or give the gateway another name", file.display()))
 }
