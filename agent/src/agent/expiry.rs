@@ -7,6 +7,8 @@ const DAY: i64 = 24 * 60 * 60;
 /// What was said last of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Warned {
+    /// Of the certificate that ends then.
+    end: i64,
     at: i64,
     mark: i64,
 }
@@ -20,9 +22,10 @@ pub(super) fn days_left(end: i64, now: i64) -> i64 {
 pub(super) fn due(end: i64, now: i64, before: Option<Warned>) -> Option<Warned> {
     let left = days_left(end, now);
     let mark = MARKS.into_iter().find(|mark| left <= *mark)?;
+    let same = before.filter(|before| before.end == end);
     let again =
-        before.is_none_or(|before| now.saturating_sub(before.at) >= DAY && (mark < before.mark || mark == MARKS[0]));
-    again.then_some(Warned { at: now, mark })
+        same.is_none_or(|before| now.saturating_sub(before.at) >= DAY && (mark < before.mark || mark == MARKS[0]));
+    again.then_some(Warned { end, at: now, mark })
 }
 
 #[cfg(test)]
@@ -62,6 +65,10 @@ mod tests {
     #[test]
     fn a_renewed_certificate_is_quiet() {
         assert_eq!(due(END, END - 31 * DAY - 1, None), None);
+        let warned = due(END, END - DAY, None);
+        let later = END + 365 * DAY;
+        assert_eq!(due(later, END, warned), None);
+        assert!(due(later, later - 20 * DAY, warned).is_some(), "that is another certificate");
         assert_eq!(days_left(END, END), 0);
         assert_eq!(days_left(END, END + 1), -1);
     }

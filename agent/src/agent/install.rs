@@ -9,7 +9,7 @@ use clap::Args;
 use moorline_bundle::files;
 use moorline_systemd::logind::{self, Linger, User};
 use moorline_systemd::unit::{Account, Program, Readiness, Sandbox, ServiceUnit, UnitName};
-use moorline_systemd::{Manager, Scope};
+use moorline_systemd::{Active, Manager, Scope};
 
 use super::KeepArguments;
 use super::record::AgentRecord;
@@ -148,7 +148,9 @@ impl Arguments {
         if before.is_none() && service.file.exists() {
             return Err(not_ours(&service.file));
         }
-        let running = service.systemd.unit(&service.name).await.or_runtime()?.is_running();
+        // One that is being started again has the directory too.
+        let state = service.systemd.unit(&service.name).await.or_runtime()?.active;
+        let running = !matches!(state, Active::Inactive | Active::Failed);
         let directory = std::path::absolute(self.keep.directory()?).context("the directory").or_input()?;
         let release = service.systemd.version().await.or_runtime()?.release;
         let unit = self.unit(&directory)?.text(&service.name, Some(release)).or_input()?;

@@ -86,7 +86,11 @@ fn tree(status: &Value) -> String {
         let line = tree.add(format!("{name}: {state}"));
         line.add(text(&gateway["file"]).unwrap_or_else(|| "kept by hand".to_owned()));
         if let Some(days) = gateway["certificate_days_left"].as_i64().filter(|days| *days <= 30) {
-            line.add(format!("a certificate expires in {days} days"));
+            line.add(match days {
+                ..0 => "a certificate has expired".to_owned(),
+                0 => "a certificate expires today".to_owned(),
+                _ => format!("a certificate expires in {days} days"),
+            });
         }
         line.leaves(text(&gateway["problem"]).iter().flat_map(|problem| problem.lines()).map(str::to_owned));
     }

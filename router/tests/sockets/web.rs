@@ -110,6 +110,22 @@ async fn a_scraper_sees_what_services_carry_and_why_they_fail() {
 }
 
 #[tokio::test]
+async fn a_request_whose_head_does_not_end_is_refused() {
+    let network = Network::new();
+    let mut config = network.hub_config();
+    let web = with_web(&mut config);
+    let _hub = run(&config);
+    let mut client = TcpStream::connect(("127.0.0.1", web)).await.unwrap();
+    let line = format!("X-More: {}\r\n", "x".repeat(1000));
+    // It may have closed before all was sent.
+    let _ = client.write_all(format!("GET /metrics HTTP/1.1\r\n{}", line.repeat(20)).as_bytes()).await;
+    let mut head = [0; 12];
+    client.read_exact(&mut head).await.unwrap();
+    assert_eq!(std::str::from_utf8(&head).unwrap(), "HTTP/1.1 431");
+    assert_eq!(get_at(web, "/healthz").await.0, "HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
 async fn requests_are_counted_by_method_and_code() {
     let network = Network::new();
     let mut config = network.hub_config();
