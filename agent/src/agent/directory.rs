@@ -63,7 +63,7 @@ pub(super) fn look(dir: &Path) -> anyhow::Result<Look> {
 pub(super) fn is_definition(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(".");
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
-    stem.is_some_and(|stem| !stem.starts_with('.') && !stem.ends_with(".token"))
+    stem.is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.') && !stem.ends_with(".token"))
 }
 
 /// The link token beside a definition, if there is one.

@@ -54,13 +54,10 @@ pub(super) struct Choice {
     problem: Option<String>,
 }
 
-/// The gateways that are installed.
+/// The gateways that are installed. One whose record cannot be read is told where it is to be changed.
 pub(super) fn records() -> Result<Vec<Record>, Failure> {
-    let mut records = Vec::new();
-    for name in installed()? {
-        records.extend(Record::read(&Home::of(&name)?)?);
-    }
-    Ok(records)
+    let record = |name: String| Record::read(&Home::of(&name).ok()?).ok()?;
+    Ok(installed()?.into_iter().filter_map(record).collect())
 }
 
 /// Whether the gateway's definition came from that very file, or from what the file is a link to.
@@ -92,6 +89,15 @@ impl Entry {
     /// The gateway that it defines; none: it has errors.
     pub(super) fn gateway(&self) -> Option<&str> {
         self.file.definition().map(|definition| definition.name.as_str())
+    }
+
+    /// The same of one that has errors: it may not go with them.
+    pub(super) fn seems_to_define(&self, gateway: &str) -> bool {
+        let mut names = self.file.text().lines().filter_map(|line| line.strip_prefix("name:"));
+        match self.gateway() {
+            Some(name) => name == gateway,
+            None => names.any(|name| name.trim().trim_matches(['"', '\'']) == gateway),
+        }
     }
 
     /// Makes the gateway what it says.

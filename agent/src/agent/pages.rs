@@ -95,7 +95,7 @@ impl AgentPages {
             |seen: &[Seen], line: &Line| seen.iter().any(|seen| line.gateway.is_some() && seen.name == line.gateway);
         for line in self.board.lines().into_values() {
             if !is_there(&seen, &line) {
-                seen.push(Seen::absent(line.gateway).await);
+                seen.push(Seen::absent(line.gateway, "it is not installed".to_owned()));
             }
         }
         let seen = Rc::new(seen);
@@ -172,11 +172,7 @@ impl Seen {
     async fn of(name: String) -> Seen {
         let standing = match Standing::of(name.clone()).await {
             Ok(standing) => standing,
-            Err(failure) => {
-                let mut seen = Seen::absent(Some(name)).await;
-                seen.state["state"] = failure.words().into();
-                return seen;
-            }
+            Err(failure) => return Seen::absent(Some(name), failure.words().unwrap_or_default()),
         };
         Seen {
             running: standing.is_running(),
@@ -189,19 +185,9 @@ impl Seen {
     }
 
     /// What is not installed, or cannot be asked.
-    async fn absent(name: Option<String>) -> Seen {
-        let state = json!({
-            "name": name,
-            "type": null,
-            "running": false,
-            "state": "it is not installed",
-            "restarts": 0,
-            "after_reboot": [],
-            "linked": false,
-            "bindings": [],
-            "forwards": [],
-            "router": null,
-        });
+    fn absent(name: Option<String>, words: String) -> Seen {
+        let mut state = Standing::absent(String::new(), words).json();
+        state["name"] = name.clone().into();
         Seen { name, running: false, linked: false, certificate_end: None, state, metrics: None }
     }
 }

@@ -20,8 +20,9 @@ use crate::installation::record::Record;
 /// How often the directory is looked at, and how long a file must have been quiet: it may be half written.
 const LOOK: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(300);
-/// The first pause after a failure. Each next is twice as long, up to the time between two comparisons.
+/// The first pause after a failure. Each next is twice as long, up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Keeps the gateways, and remembers what it did.
 pub(super) struct Keeping {
@@ -70,12 +71,12 @@ impl Keeping {
         let mut last = String::new();
         while !self.ending.get() {
             match self.settled().await {
-                Ok((settled, all)) => {
-                    self.trouble(None);
-                    self.pass(&settled, &all).await;
-                }
+                Ok((settled, all)) => self.pass(&settled, &all).await,
                 // A directory that is not there has no word on what shall go.
-                Err(error) => self.trouble(Some(format!("{error:#}; all gateways stay as they are"))),
+                Err(error) => {
+                    self.trouble(Some(format!("{error:#}; all gateways stay as they are")));
+                    self.next = Instant::now();
+                }
             }
             let words = self.board.trouble().unwrap_or_else(|| self.words());
             if words != last {
@@ -128,8 +129,14 @@ impl Keeping {
             Ok(records) => records,
             Err(failure) => return self.trouble(failure.words()),
         };
+        self.trouble(None);
         let entries: Vec<Entry> = settled.keys().map(|path| Entry::read(path, &records)).collect();
-        due.extend(self.leave(&entries, all, &records).await);
+        if all.len() == settled.len() {
+            due.extend(self.leave(&entries, &records).await);
+        } else {
+            // What is being written may define what seems to go.
+            self.next = now;
+        }
         for entry in entries.iter().filter(|entry| due.contains(&entry.path)) {
             if self.ending.get() {
                 return;
@@ -151,12 +158,11 @@ impl Keeping {
     }
 
     /// Deletes the gateways whose files went, or define others now. The answer is what else is due then.
-    async fn leave(&mut self, entries: &[Entry], all: &Look, records: &[Record]) -> Vec<PathBuf> {
+    async fn leave(&mut self, entries: &[Entry], records: &[Record]) -> Vec<PathBuf> {
         let dir = self.board.directory.clone();
         let now = Instant::now();
         let mut due = Vec::new();
-        let wanted = |name: &str| entries.iter().any(|entry| entry.gateway() == Some(name));
-        // One that cannot be read may define it still.
+        let wanted = |name: &str| entries.iter().any(|entry| entry.seems_to_define(name));
         for record in records.iter().filter(|record| !wanted(&record.gateway)) {
             let name = &record.gateway;
             let renamed = entries.iter().find(|entry| entry.gateway().is_some() && came_from(record, &entry.path));
@@ -166,7 +172,7 @@ impl Keeping {
                 if entry.choose(&dir, &self.defaults).is_err() {
                     continue;
                 }
-            } else if !gone(record) || record.options.source.file.as_ref().is_some_and(|file| all.contains_key(file)) {
+            } else if !gone(record) {
                 continue;
             }
             if self.leaving.get(name).is_some_and(|attempt| attempt.next > now) {
@@ -184,11 +190,11 @@ impl Keeping {
                 }
                 Err(failure) => {
                     let words = failure.words().unwrap_or_default();
-                    let attempt = self.failed(self.leaving.get(name), None, words.clone());
-                    if attempt.1 {
+                    let (attempt, new) = self.failed(self.leaving.get(name), None, words.clone());
+                    if new {
                         tracing::error!(gateway = %name, "{words}");
                     }
-                    self.leaving.insert(name.clone(), attempt.0);
+                    self.leaving.insert(name.clone(), attempt);
                     self.board.count(name, |counts| counts.failures += 1);
                 }
             }
@@ -250,7 +256,7 @@ impl Keeping {
     fn failed(&self, last: Option<&Attempt>, print: Option<Print>, words: String) -> (Attempt, bool) {
         let same = last.filter(|last| last.print == print);
         let failures = same.map_or(0, |last| last.failures).saturating_add(1);
-        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures - 1)).min(self.interval());
+        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LAST_PAUSE);
         let new = same.is_none_or(|last| last.said.as_ref() != Some(&words));
         let gaps = last.map(|last| last.gaps.clone()).unwrap_or_default();
         (Attempt { print, failures, next: Instant::now() + pause, said: Some(words), gaps }, new)

@@ -35,17 +35,7 @@ pub(crate) struct Standing {
 impl Standing {
     pub(crate) async fn of(name: String) -> Result<Standing, Failure> {
         let home = Home::of(&name)?;
-        let mut standing = Standing {
-            name,
-            kind: None,
-            running: false,
-            words: "it is not installed".to_owned(),
-            restarts: 0,
-            gaps: Vec::new(),
-            bindings: Vec::new(),
-            forwards: Vec::new(),
-            router: None,
-        };
+        let mut standing = Standing::absent(name, "it is not installed".to_owned());
         let Some(record) = Record::read(&home)? else { return Ok(standing) };
         standing.kind = Some(record.kind);
         match record.kind.connect().await? {
@@ -88,6 +78,21 @@ impl Standing {
             [standing.bindings, standing.forwards] = service::of(&config, definition.as_ref(), router);
         }
         Ok(standing)
+    }
+
+    /// Of what cannot be asked, with the reason.
+    pub(crate) fn absent(name: String, words: String) -> Standing {
+        Standing {
+            name,
+            kind: None,
+            running: false,
+            words,
+            restarts: 0,
+            gaps: Vec::new(),
+            bindings: Vec::new(),
+            forwards: Vec::new(),
+            router: None,
+        }
     }
 
     pub(super) fn kind(&self) -> Option<GatewayType> {

@@ -93,6 +93,23 @@ fn only_what_came_from_a_file_goes_with_it() {
     agent.wait_for(&["third.yaml", "some.yaml defines the same gateway"]);
     fs::remove_file(place.dir.join("third.yaml")).unwrap();
 
+    // A new token that is none leaves the link as it is, and is told.
+    fs::write(place.dir.join("some.token"), "none").unwrap();
+    let told = place.until("the token is told", "two", |two| !two["problem"].is_null());
+    assert!(told["linked"] == true && told["problem"].as_str().unwrap().contains("some.token"), "{told}");
+    place.token("some.token");
+    place.until("the link is a new one", "two", |two| two["problem"].is_null() && two["linked"] == true);
+
+    // A file that got another name and an error may be meant to stay.
+    let renamed = place.dir.join("renamed.yaml");
+    fs::rename(place.dir.join("some.yaml"), &renamed).unwrap();
+    fs::write(&renamed, "name: \"two\"\nbindings: 5\n").unwrap();
+    agent.wait_for(&["renamed.yaml:2:"]);
+    assert!(place.host.home.join(unit_file("two")).exists());
+    place.write("renamed.yaml", &Definition::new("two").binding("two:3", place.host.echo.port()));
+    place.until("the gateway is the file's", "two", |two| addresses(two, "bindings") == ["two:3"]);
+    fs::rename(renamed, place.dir.join("some.yaml")).unwrap();
+
     // A directory that goes away takes nothing along.
     let aside = place.dir.with_extension("aside");
     fs::rename(&place.dir, &aside).unwrap();
