@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use moorline_bundle::files;
@@ -13,6 +14,8 @@ use crate::failure::{Blame, Failure};
 const NAME: &str = "lock";
 /// The lock may be removed by its last holder between our opening it and our having it.
 const ATTEMPTS: usize = 100;
+/// How often it is looked whether the holder has ended.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The right to use a directory, until dropped. The system takes it back when the process ends, however it ends.
 #[derive(Debug)]
@@ -25,13 +28,16 @@ pub(crate) struct Lock {
 impl Lock {
     /// Makes `dir` (0700) if it does not exist, and locks it. `user` says who wants it, such as `gateway "database"`.
     pub(crate) fn take(dir: &Path, user: &str) -> Result<Self, Failure> {
-        Self::take_as(dir, NAME, user)
+        Self::take_within(dir, NAME, user, Duration::ZERO)
     }
 
-    /// The same with a name for the lock's file.
-    pub(crate) fn take_as(dir: &Path, name: &str, user: &str) -> Result<Self, Failure> {
+    /// The same with a name for the lock's file, and a time for its holder to end. Blocks.
+    pub(crate) fn take_within(dir: &Path, name: &str, user: &str, patience: Duration) -> Result<Self, Failure> {
         let path = dir.join(name);
-        for _ in 0..ATTEMPTS {
+        let deadline = Instant::now() + patience;
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
+            attempts += 1;
             files::private_dir(dir).or_runtime()?;
             let mut file = match open(&path) {
                 Ok(file) => file,
@@ -40,6 +46,11 @@ impl Lock {
             };
             match file.try_lock() {
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(LOOK);
+                    attempts -= 1;
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Err(held(&mut file, dir, user)),
                 Err(TryLockError::Error(error)) => {
                     return Err(error).with_context(|| format!("lock {}", path.display())).or_runtime();

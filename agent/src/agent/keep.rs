@@ -185,10 +185,11 @@ pub(super) async fn delete(name: &str, leaves: impl Fn(&Record) -> bool) -> Resu
     }
 }
 
+/// While it waits the agent still answers.
 async fn turn() -> Result<Turn, Failure> {
     let deadline = Instant::now() + TURN;
     loop {
-        match Turn::take() {
+        match Turn::take_now() {
             Err(_) if Instant::now() < deadline => sleep(LOOK).await,
             taken => return taken,
         }

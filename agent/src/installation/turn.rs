@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::directories;
 use crate::failure::Failure;
@@ -9,6 +10,8 @@ use crate::lock::Lock;
 
 /// No gateway's name begins with a dot.
 const LOCK: &str = ".lock";
+/// Most changes take less.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The right to change gateways, until dropped.
 pub(crate) struct Turn {
@@ -19,10 +22,20 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// Waits for a change that another makes, such as the agent. Blocks.
     pub(crate) fn take() -> Result<Turn, Failure> {
+        Turn::take_within(PATIENCE)
+    }
+
+    /// Waits for nobody.
+    pub(crate) fn take_now() -> Result<Turn, Failure> {
+        Turn::take_within(Duration::ZERO)
+    }
+
+    fn take_within(patience: Duration) -> Result<Turn, Failure> {
         let dir = directories::gateways()?;
         let made = missing(&dir);
-        let lock = Lock::take_as(&dir, LOCK, "another change of a gateway")?;
+        let lock = Lock::take_within(&dir, LOCK, "another change of a gateway", patience)?;
         Ok(Turn { lock: Some(lock), made })
     }
 

@@ -221,7 +221,9 @@ fn one_endpoint_tells_of_all_gateways() {
     place.host.systemctl(&["stop", "far.service"]);
     fs::write(place.dir.join("bad.yaml"), "name: [\n").unwrap();
     agent.wait_for(&["bad.yaml:1:"]);
-    assert!(get(port, "/readyz").0.starts_with("HTTP/1.1 503 "));
+    eventually("a file without a gateway is not ready", || {
+        get(port, "/readyz").0.starts_with("HTTP/1.1 503 ").then_some(())
+    });
     let output = place.run(&["status"]);
     assert!(output.status.code() == Some(3) && stdout(&output).contains("bad.yaml"), "{}", stdout(&output));
     assert!(get(port, "/nothing").0.starts_with("HTTP/1.1 404 "));
