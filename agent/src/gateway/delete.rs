@@ -96,6 +96,8 @@ pub(crate) async fn remove(mut turn: Turn, mut record: Record) -> Result<(), Fai
         turn.leaves(&record.directories);
     }
     if left.is_empty() {
+        // Its directories go with the turn.
+        drop(turn);
         say(format_args!("gateway {name:?} is removed"));
         return Ok(());
     }
