@@ -1,4 +1,4 @@
-//! A new endpoint at the end of its section.
+//! New endpoints at the end of their section.
 
 use super::draft::Edit;
 use super::flow::colon;
@@ -9,26 +9,26 @@ use crate::definition::Section;
 use crate::yaml::{Entry, Node, Value};
 
 impl Edit<'_> {
-    pub(super) fn append(&mut self, endpoint: &NewEndpoint) -> Result<(), EditFault> {
+    pub(super) fn append(&mut self, endpoints: &[&NewEndpoint]) -> Result<(), EditFault> {
         let root = &self.document.root;
         let section = self.entry(self.section);
         if let Some(section) = section {
             self.own(section)?;
         }
         match section {
-            None if root.flow => self.section_in_brackets(root, endpoint),
+            None if root.flow => self.section_in_brackets(root, endpoints),
             None => {
-                self.section_in_block(root, endpoint);
+                self.section_in_block(root, endpoints);
                 Ok(())
             }
             Some(section) => match &section.value.value {
                 Value::List(items) if !items.is_empty() && !section.value.flow => {
-                    self.in_block(section, items, endpoint)
+                    self.in_block(section, items, endpoints)
                 }
-                Value::List(items) if !items.is_empty() => self.in_brackets(&section.value, endpoint),
-                _ if self.can_be_block(section) => self.first_in_block(section, endpoint),
-                Value::List(_) => self.in_brackets(&section.value, endpoint),
-                _ => self.list_for_null(section, endpoint),
+                Value::List(items) if !items.is_empty() => self.in_brackets(&section.value, endpoints),
+                _ if self.can_be_block(section) => self.first_in_block(section, endpoints),
+                Value::List(_) => self.in_brackets(&section.value, endpoints),
+                _ => self.list_for_null(section, endpoints),
             },
         }
     }
@@ -54,7 +54,7 @@ impl Edit<'_> {
     }
 
     /// After the last item of a block list.
-    fn in_block(&mut self, section: &Entry, items: &[Node], endpoint: &NewEndpoint) -> Result<(), EditFault> {
+    fn in_block(&mut self, section: &Entry, items: &[Node], endpoints: &[&NewEndpoint]) -> Result<(), EditFault> {
         let source = &self.source;
         let lines = self.items_in_block(section, items)?;
         let list = &section.value;
@@ -64,8 +64,10 @@ impl Edit<'_> {
         let (style, _) = self.block_style(Some(list), last.last);
         let blank = style.line_break.repeat(last.blank_above);
         let at = source.line_end(last.last);
-        let item = Piece::List(Layout::Block(0), vec![Piece::endpoint(endpoint, &style)]);
-        self.insert(at, format!("{blank}{}", item.text(&style, column, false)));
+        for item in Piece::endpoints(endpoints, &style) {
+            let item = Piece::List(Layout::Block(0), vec![item]).text(&style, column, false);
+            self.insert(at, format!("{blank}{item}"));
+        }
         Ok(())
     }
 
@@ -73,17 +75,17 @@ impl Edit<'_> {
     fn can_be_block(&self, section: &Entry) -> bool {
         let source = &self.source;
         let at = &section.value.at;
-        let on_line = source.line(section.key_at.start) == source.line(at.end) && source.ends_line(at.end);
+        let on_line = source.line(section.key_at.start) == source.line(at.end);
         let empty = source.text[at.clone()].trim_matches(['[', ']']).trim().is_empty();
         let tagged = matches!(&section.value.value, Value::Scalar(scalar) if scalar.tag.is_some());
         let nothing = at.is_empty() && colon(source.text, section.key_at.end).is_some_and(|end| source.ends_line(end));
         let root_is_block = !self.document.root.flow && source.starts_line(section.key_at.start);
-        let written = !at.is_empty() && on_line && (empty || section.value.is_null());
-        root_is_block && !tagged && (nothing || written)
+        let written = !at.is_empty() && source.ends_line(at.end) && (empty || section.value.is_null());
+        root_is_block && on_line && !tagged && (nothing || written)
     }
 
-    /// The first item of a section whose emptiness, if written, gives way to lines of a block.
-    fn first_in_block(&mut self, section: &Entry, endpoint: &NewEndpoint) -> Result<(), EditFault> {
+    /// The first items of a section whose emptiness, if written, gives way to lines of a block.
+    fn first_in_block(&mut self, section: &Entry, endpoints: &[&NewEndpoint]) -> Result<(), EditFault> {
         let source = &self.source;
         let at = section.value.at.clone();
         let line = source.line(section.key_at.start);
@@ -92,8 +94,8 @@ impl Edit<'_> {
         let after = source.with_comments_below(line, key);
         let heads_item = after > line && source.is_comment_at(after, key + dash);
         let blank = if heads_item { style.line_break } else { "" };
-        let item = Piece::List(Layout::Block(0), vec![Piece::endpoint(endpoint, &style)]);
-        let new = format!("{blank}{}", item.text(&style, key + dash, false));
+        let items = Piece::List(Layout::Block(0), Piece::endpoints(endpoints, &style));
+        let new = format!("{blank}{}", items.text(&style, key + dash, false));
         let line_end = source.line_end(after);
         if !at.is_empty() {
             let start = source.text[..at.start].trim_end_matches([' ', '\t']).len();
@@ -104,12 +106,12 @@ impl Edit<'_> {
     }
 
     /// A section of its own after the last one.
-    fn section_in_block(&mut self, root: &Node, endpoint: &NewEndpoint) {
+    fn section_in_block(&mut self, root: &Node, endpoints: &[&NewEndpoint]) {
         let source = &self.source;
         let column = source.offset(root.at.start);
         let line = source.with_comments_below(source.last_line(&root.at), column);
         let (style, dash) = self.block_style(None, line);
-        let list = Piece::List(Layout::Block(dash), vec![Piece::endpoint(endpoint, &style)]);
+        let list = Piece::List(Layout::Block(dash), Piece::endpoints(endpoints, &style));
         let section = Piece::Map(Layout::Block(0), vec![(self.section.key(), list)]);
         self.insert(source.line_end(line), section.text(&style, column, false));
     }
@@ -127,40 +129,38 @@ impl Edit<'_> {
         }
     }
 
-    fn in_brackets(&mut self, list: &Node, endpoint: &NewEndpoint) -> Result<(), EditFault> {
+    fn in_brackets(&mut self, list: &Node, endpoints: &[&NewEndpoint]) -> Result<(), EditFault> {
         let flow = self.flow(list)?;
         let column = self.flow_column(&flow);
         let style = self.flow_style(Some(list), column);
-        let item = Piece::endpoint(endpoint, &style);
+        let items = Piece::endpoints(endpoints, &style);
         let empty = matches!(&list.value, Value::List(items) if items.is_empty());
         if empty && self.source.text[list.at.clone()].contains('#') {
             return Err(self.by_hand(&list.at, "this list holds comments only", "write the first item by hand"));
         }
-        let new = if empty {
-            // With its brackets: they may have to stand on lines of their own.
-            let list = Piece::List(style.item, vec![item]).text(&style, column, true);
-            list[1..list.len() - 1].to_owned()
+        if empty {
+            self.replace(list.at.clone(), Piece::List(style.item, items).text(&style, column, true));
         } else {
-            item.text(&style, column, true)
-        };
-        self.flow_append(&flow, &[new]);
+            let items: Vec<String> = items.iter().map(|item| item.text(&style, column, true)).collect();
+            self.flow_append(&flow, &items);
+        }
         Ok(())
     }
 
     /// `~` or nothing becomes a list in brackets.
-    fn list_for_null(&mut self, section: &Entry, endpoint: &NewEndpoint) -> Result<(), EditFault> {
+    fn list_for_null(&mut self, section: &Entry, endpoints: &[&NewEndpoint]) -> Result<(), EditFault> {
         let column = self.source.lead(self.source.line(section.key_at.start)).len();
         let style = self.flow_style(None, column);
-        let list = Piece::List(style.item, vec![Piece::endpoint(endpoint, &style)]);
+        let list = Piece::List(style.item, Piece::endpoints(endpoints, &style));
         let list = list.text(&style, column, true);
         self.set_value(section, &list)
     }
 
-    fn section_in_brackets(&mut self, root: &Node, endpoint: &NewEndpoint) -> Result<(), EditFault> {
+    fn section_in_brackets(&mut self, root: &Node, endpoints: &[&NewEndpoint]) -> Result<(), EditFault> {
         let flow = self.flow(root)?;
         let column = self.flow_column(&flow);
         let style = self.flow_style(None, column);
-        let list = Piece::List(style.item, vec![Piece::endpoint(endpoint, &style)]);
+        let list = Piece::List(style.item, Piece::endpoints(endpoints, &style));
         let new = entry(self.section.key(), &list, &style, column, true);
         self.flow_append(&flow, &[new]);
         Ok(())

@@ -19,9 +19,6 @@ struct Fields<'n> {
 
 impl Edit<'_> {
     pub(super) fn change(&mut self, index: usize, old: &Endpoint, new: &Endpoint) -> Result<(), EditFault> {
-        if old == new {
-            return Ok(());
-        }
         let Some(section) = self.entry(self.section) else {
             return Err(EditFault::NotFaithful("the section was not found"));
         };
@@ -39,12 +36,7 @@ impl Edit<'_> {
             self.change_service(&service.value, old, new)?;
         }
         let mut fields = Fields { map: item, known: keys::ENDPOINT, missing: Vec::new() };
-        if old.target_ports.is_empty() && !new.target_ports.is_empty() {
-            let ports = new.target_ports.iter().map(|port| Piece::Plain(port.to_string())).collect();
-            self.set(&mut fields, "target_ports", Some(Piece::List(Layout::Line, ports)))?;
-        } else if old.target_ports != new.target_ports {
-            self.set_port(item, "target_ports", keys::ENDPOINT, new.port)?;
-        }
+        self.set_port(&mut fields, "target_ports", &old.target_ports, &new.target_ports)?;
         if old.name != new.name {
             self.set(&mut fields, "name", new.name.as_ref().map(Piece::word))?;
         }
@@ -55,11 +47,9 @@ impl Edit<'_> {
     }
 
     fn change_service(&mut self, service: &Node, old: &Endpoint, new: &Endpoint) -> Result<(), EditFault> {
-        let (old, new, port) = (&old.service, &new.service, new.port);
-        if old.ports != new.ports {
-            self.set_port(service, "ports", keys::SERVICE, new.ports.first().copied().unwrap_or(port))?;
-        }
+        let (old, new) = (&old.service, &new.service);
         let mut fields = Fields { map: service, known: keys::SERVICE, missing: Vec::new() };
+        self.set_port(&mut fields, "ports", &old.ports, &new.ports)?;
         if old.address != new.address {
             self.set(&mut fields, "address", Some(Piece::word(&new.address)))?;
         }
@@ -114,21 +104,23 @@ impl Edit<'_> {
         self.set_value(found, &text)
     }
 
-    /// The one port of a list that is there.
+    /// The one port of a list, or the list if there is none.
     fn set_port(
         &mut self,
-        map: &Node,
+        fields: &mut Fields<'_>,
         key: &'static str,
-        known: &'static [&'static str],
-        port: Port,
+        old: &[Port],
+        new: &[Port],
     ) -> Result<(), EditFault> {
-        let Some(found) = find(map, key, known) else {
-            return Err(EditFault::NotFaithful("the port was not found"));
+        let Some(port) = new.first().filter(|_| old != new) else {
+            return Ok(());
+        };
+        let found = find(fields.map, key, fields.known);
+        let Some((found, item)) = found.and_then(|found| Some((found, items(&found.value).first()?))) else {
+            let list = vec![Piece::Plain(port.to_string())];
+            return self.set(fields, key, Some(Piece::List(Layout::Line, list)));
         };
         self.own(found)?;
-        let Some(item) = items(&found.value).first() else {
-            return Err(EditFault::NotFaithful("the port was not found"));
-        };
         self.own_value(item)?;
         self.replace(item.at.clone(), port.to_string());
         Ok(())

@@ -1,5 +1,6 @@
 //! A definition between edits: its text, and what was read from it.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::proof::{self, Change};
@@ -30,7 +31,7 @@ impl Draft {
     /// Reads a definition.
     ///
     /// # Errors
-    /// It has errors, or line ends that an edit would not keep.
+    /// It has errors, or characters that an edit might not keep.
     pub fn new(text: &str) -> Result<Self, EditFault> {
         let (checked, document) = check::read("the file", text, OPTIONS);
         let (Some(definition), Some(document)) = (checked.definition, document) else {
@@ -40,6 +41,13 @@ impl Draft {
         let bare = source.text.match_indices('\r').find(|(at, _)| !source.text[at + 1..].starts_with('\n'));
         if let Some((at, _)) = bare {
             return Err(by_hand(&source, &(at..at + 1), "a line ends in CR alone", "end lines in LF or CR LF"));
+        }
+        if let Some(at) = source.text.find('\u{feff}') {
+            let message = "a byte order mark stands inside the file";
+            return Err(by_hand(&source, &(at..at + 3), message, "remove it; at the start of the file it may stay"));
+        }
+        if let Some(at) = document.empty_key {
+            return Err(by_hand(&source, &(at..at), "a key near here is empty", "give it a name, or remove it"));
         }
         let (marked, text) = (source.text.len() < text.len(), source.text.to_owned());
         Ok(Self { marked, text, document, definition })
@@ -62,23 +70,49 @@ impl Draft {
     /// # Errors
     /// See [`EditFault`]; the draft stays as it was.
     pub fn put(&mut self, section: Section, endpoint: &NewEndpoint) -> Result<(), EditFault> {
-        let name = endpoint.entity_name();
-        let mut expected = self.definition.clone();
-        let list = endpoints_mut(&mut expected, section);
+        self.put_all(section, std::slice::from_ref(endpoint))
+    }
+
+    /// Puts endpoints into a section, all or none of them, and reads the result once. Of several with one entity name
+    /// the last counts.
+    ///
+    /// # Errors
+    /// See [`EditFault`]; the draft stays as it was.
+    pub fn put_all(&mut self, section: Section, endpoints: &[NewEndpoint]) -> Result<(), EditFault> {
+        let old = self.definition.endpoints(section);
+        let mut list = old.to_vec();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (index, endpoint) in old.iter().enumerate() {
+            places.insert(endpoint.entity_name(), index);
+        }
+        let mut new: Vec<&NewEndpoint> = Vec::new();
+        for endpoint in endpoints {
+            let index = *places.entry(endpoint.entity_name()).or_insert(list.len());
+            match (old.get(index), index.checked_sub(old.len())) {
+                (Some(old), _) => list[index] = endpoint.over(old),
+                (None, Some(place)) if place < new.len() => {
+                    (list[index], new[place]) = (endpoint.alone(), endpoint);
+                }
+                (None, _) => {
+                    list.push(endpoint.alone());
+                    new.push(endpoint);
+                }
+            }
+        }
         let source = Source::new(&self.text);
         let mut edit = Edit { source, document: &self.document, section, splices: Vec::new() };
-        let change = if let Some(index) = list.iter().position(|other| other.entity_name() == name) {
-            let old = list[index].clone();
-            list[index] = endpoint.over(&old);
-            edit.change(index, &old, &list[index])?;
-            Change::Changed(index)
-        } else {
-            list.push(endpoint.alone());
-            edit.append(endpoint)?;
-            Change::Added
-        };
+        let mut changed = Vec::new();
+        for (index, (old, new)) in old.iter().zip(&list).enumerate().filter(|(_, (old, new))| old != new) {
+            edit.change(index, old, new)?;
+            changed.push(index);
+        }
+        if !new.is_empty() {
+            edit.append(&new)?;
+        }
         let splices = edit.splices;
-        self.adopt(splices, expected, section, change)
+        let mut expected = self.definition.clone();
+        *endpoints_mut(&mut expected, section) = list;
+        self.adopt(splices, expected, section, &Change::Put { changed, added: new.len() })
     }
 
     /// Takes an endpoint out of a section; see [`take`](super::take). False when there is none of this name.
@@ -96,7 +130,7 @@ impl Draft {
         let mut edit = Edit { source, document: &self.document, section, splices: Vec::new() };
         edit.take(index)?;
         let splices = edit.splices;
-        self.adopt(splices, expected, section, Change::Taken(index))?;
+        self.adopt(splices, expected, section, &Change::Taken(index))?;
         Ok(true)
     }
 
@@ -118,7 +152,7 @@ impl Draft {
         let text = edit.requoted(&entry.value, name.as_str());
         edit.set_value(entry, &text.unwrap_or_else(|| word(name.as_str(), self.document.root.flow)))?;
         let splices = edit.splices;
-        self.adopt(splices, expected, Section::Bindings, Change::Named)
+        self.adopt(splices, expected, Section::Bindings, &Change::Named)
     }
 
     /// Makes the new text ours if it means what it should.
@@ -127,7 +161,7 @@ impl Draft {
         mut splices: Vec<Splice>,
         expected: Definition,
         section: Section,
-        change: Change,
+        change: &Change,
     ) -> Result<(), EditFault> {
         if splices.is_empty() {
             let same = self.definition == expected;
@@ -283,19 +317,22 @@ impl<'d> Edit<'d> {
             let message = "this alias stands for what is written elsewhere";
             return Err(self.by_hand(alias, message, "write the value itself here by hand"));
         }
-        self.used_elsewhere(node, &(0..0))
+        let anchor = self.document.anchors.get(&node.anchor);
+        anchor.and_then(|anchor| anchor.aliases.first()).map_or(Ok(()), |alias| Err(self.used(node.head(), alias)))
     }
 
-    /// Refuses a value that an alias outside of `within` stands for.
-    pub(super) fn used_elsewhere(&self, node: &Node, within: &Range<usize>) -> Result<(), EditFault> {
-        let outside = |at: &Range<usize>| at.start < within.start || within.end < at.end;
-        let alias = self.document.aliases.iter().find(|(anchor, at)| *anchor == node.anchor && outside(at));
-        let Some((_, alias)) = alias.filter(|_| node.anchor > 0) else {
-            return Ok(());
-        };
+    /// Refuses text in which something has an anchor that an alias outside of it means.
+    pub(super) fn used_nowhere_else(&self, text: &Range<usize>) -> Result<(), EditFault> {
+        let outside = |alias: &&Range<usize>| alias.start < text.start || text.end < alias.end;
+        let inside = self.document.anchors.values().filter(|anchor| text.contains(&anchor.at));
+        let mut used = inside.filter_map(|anchor| Some((anchor.at, anchor.aliases.iter().find(outside)?)));
+        used.next().map_or(Ok(()), |(at, alias)| Err(self.used(at..at, alias)))
+    }
+
+    fn used(&self, at: Range<usize>, alias: &Range<usize>) -> EditFault {
         let line = self.source.line(alias.start);
-        let message = format!("an alias in line {line} stands for this value too");
-        Err(self.by_hand(&node.head(), &message, "change both places by hand"))
+        let message = format!("an alias in line {line} stands for this too");
+        self.by_hand(&at, &message, "change both places by hand")
     }
 }
 

@@ -68,11 +68,14 @@ fn next(text: &str, from: usize) -> usize {
     }
 }
 
-/// The byte after the colon of a key that ends at `from`.
+/// The byte after the colon of a key that ends at `from` and has no value right after the colon.
 pub(super) fn colon(text: &str, from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
-    let trimmed = rest.trim_start();
-    trimmed.starts_with(':').then(|| from + rest.len() - trimmed.len() + 1)
+    let after = rest.trim_start().strip_prefix(':')?;
+    // On another line these would begin a word.
+    let beside = !rest[..rest.len() - after.len()].contains('\n');
+    let ends = |c: char| c.is_whitespace() || beside && matches!(c, ',' | '}' | ']');
+    after.chars().next().is_none_or(ends).then_some(text.len() - after.len())
 }
 
 impl Edit<'_> {
@@ -123,15 +126,16 @@ impl Edit<'_> {
         let is_last = index + 1 == flow.elements.len();
         let (from, to) = (before.map_or(flow.inside.start, |comma| comma + 1), flow.inside.end);
         let blank = |range: Range<usize>| text[range].trim().is_empty();
-        if is_last && before.is_none() && blank(from..element.start) && blank(end..to) {
-            self.replace(flow.inside.clone(), "");
-            return;
-        }
         let (first_line, last_line) = (self.source.line(element.start), self.source.line(element.end));
         let own_lines = self.source.starts_line(element.start)
             && self.source.line(end) == last_line
             && self.source.ends_line(end)
             && first_line > self.source.line(from);
+        let rest = if own_lines { self.source.line_end(last_line) } else { end };
+        if is_last && before.is_none() && blank(from..element.start) && blank(rest..to) {
+            self.replace(flow.inside.clone(), "");
+            return;
+        }
         // The comma before the last one separates nothing any more.
         let needless = before.filter(|_| is_last && comma.is_none());
         if own_lines {
@@ -153,8 +157,10 @@ impl Edit<'_> {
                 }
             }
         } else {
-            let blanks = text[end..].len() - text[end..].trim_start_matches([' ', '\t']).len();
-            self.replace(element.start..end + blanks, "");
+            let rest = text[end..].trim_start_matches([' ', '\t']);
+            // A comment needs the blank before it.
+            let end = if rest.starts_with('#') { end } else { text.len() - rest.len() };
+            self.replace(element.start..end, "");
         }
     }
 }

@@ -47,7 +47,7 @@ impl<'t> Source<'t> {
         self.line_text(line).trim().is_empty()
     }
 
-    fn is_comment(&self, line: usize) -> bool {
+    pub(super) fn is_comment(&self, line: usize) -> bool {
         self.line_text(line).trim_start().starts_with('#')
     }
 

@@ -1,4 +1,4 @@
-//! Whether a text holds what another did, but for one endpoint.
+//! Whether a text holds what another did, but for one change.
 
 use super::draft::NAME;
 use crate::check::keys;
@@ -6,11 +6,13 @@ use crate::definition::Section;
 use crate::yaml::{Entry, Node, Value};
 
 /// What was done to a section.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Change {
-    /// One more endpoint, the last.
-    Added,
-    Changed(usize),
+    /// Endpoints that stood there, in their order, are changed; new ones are added at the end.
+    Put {
+        changed: Vec<usize>,
+        added: usize,
+    },
     Taken(usize),
     /// The gateway has another name.
     Named,
@@ -21,8 +23,8 @@ const CHECKED: &[&str] = &["name", "host", "target_ports"];
 const CHECKED_IN_SERVICE: &[&str] =
     &["address", "protocol", "ports", "eventchannel", "aggregate", "tlscredentials", "tlscertauthority", "annotations"];
 
-/// Whether everything but the endpoint is the same, whether or not a gateway reads it.
-pub(super) fn holds(old: &Node, new: &Node, section: Section, change: Change) -> bool {
+/// Whether everything else is the same, whether or not a gateway reads it.
+pub(super) fn holds(old: &Node, new: &Node, section: Section, change: &Change) -> bool {
     let (Value::Map(old), Value::Map(new)) = (&old.value, &new.value) else {
         return false;
     };
@@ -33,7 +35,7 @@ pub(super) fn holds(old: &Node, new: &Node, section: Section, change: Change) ->
         found.map(|entry| entry.key.clone()).unwrap_or_default()
     };
     if matches!(change, Change::Named) {
-        let is_other = |entry: &&Entry| entry.key != NAME;
+        let is_other = |entry: &&Entry| keys::alias(&entry.key, keys::TOP) != Some(NAME);
         let (old, new): (Vec<_>, Vec<_>) =
             (old.iter().filter(is_other).collect(), new.iter().filter(is_other).collect());
         return same_entries(&old, &new);
@@ -46,20 +48,25 @@ pub(super) fn holds(old: &Node, new: &Node, section: Section, change: Change) ->
         && lists(was.first().map(|entry| &entry.value), is.first().map(|entry| &entry.value), change)
 }
 
-fn lists(old: Option<&Node>, new: Option<&Node>, change: Change) -> bool {
+fn lists(old: Option<&Node>, new: Option<&Node>, change: &Change) -> bool {
     let (mut old, mut new) = (items(old), items(new));
-    match change {
-        Change::Added => drop(new.pop()),
-        Change::Taken(index) if index < old.len() => drop(old.remove(index)),
-        Change::Changed(index) if index < old.len().min(new.len()) => {
-            let (was, is) = (old.remove(index), new.remove(index));
-            if !endpoint(was, is) {
-                return false;
-            }
+    let changed: &[usize] = match change {
+        Change::Put { changed, added } if *added <= new.len() => {
+            new.truncate(new.len() - added);
+            changed
         }
-        Change::Taken(_) | Change::Changed(_) | Change::Named => return false,
-    }
-    old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| same(old, new))
+        Change::Taken(index) if *index < old.len() => {
+            old.remove(*index);
+            &[]
+        }
+        _ => return false,
+    };
+    let unchanged = |index| changed.binary_search(&index).is_err();
+    let mut pairs = old.iter().zip(&new).enumerate();
+    let alike = |(index, (old, new)): (usize, (&&Node, &&Node))| {
+        if unchanged(index) { same(old, new) } else { endpoint(old, new) }
+    };
+    old.len() == new.len() && pairs.all(alike)
 }
 
 fn items(list: Option<&Node>) -> Vec<&Node> {

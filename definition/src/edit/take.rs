@@ -27,37 +27,21 @@ impl Edit<'_> {
         let Some(item) = items.get(index) else {
             return Err(EditFault::NotFaithful("the item was not found"));
         };
-        self.used_by_others(item, &item.at)?;
+        self.used_nowhere_else(&item.written())?;
         if section.value.flow {
             let flow = self.flow(&section.value)?;
             self.flow_remove(&flow, index);
             return Ok(());
         }
         let lines = self.items_in_block(section, items)?;
-        if lines.len() == 1 {
-            self.empty_list(section)?;
-        }
         let item = lines[index];
+        if lines.len() == 1 {
+            self.empty_list(section, item.first)?;
+        }
         // The next item takes its place at the top, and needs no separation there.
         let below = lines.get(index + 1).filter(|_| index == 0).map_or(0, |next| next.blank_above);
         self.replace(self.source.whole_lines(item.first - item.blank_above, item.last + below), "");
         Ok(())
-    }
-
-    /// Refuses an item of which something is used elsewhere.
-    fn used_by_others(&self, node: &Node, within: &std::ops::Range<usize>) -> Result<(), EditFault> {
-        if node.alias.is_some() {
-            return Ok(());
-        }
-        self.used_elsewhere(node, within)?;
-        match &node.value {
-            Value::Scalar(_) => Ok(()),
-            Value::List(items) => items.iter().try_for_each(|item| self.used_by_others(item, within)),
-            Value::Map(entries) => {
-                let own = entries.iter().filter(|entry| !entry.merged);
-                own.map(|entry| &entry.value).try_for_each(|value| self.used_by_others(value, within))
-            }
-        }
     }
 
     /// The lines of the items of a section that is a block list.
@@ -83,12 +67,21 @@ impl Edit<'_> {
     }
 
     /// `[]` after a section's key, and after its anchor and tag.
-    fn empty_list(&mut self, section: &Entry) -> Result<(), EditFault> {
+    fn empty_list(&mut self, section: &Entry, first: usize) -> Result<(), EditFault> {
         let source = &self.source;
         let Some(colon) = colon(source.text, section.key_at.end) else {
             let message = "this key has no value beside it";
             return Err(self.by_hand(&section.key_at, message, "write `key: []` in its place by hand"));
         };
+        let other = |line: &usize| !source.is_blank(*line) && !source.is_comment(*line);
+        if let Some(line) = (source.line(colon) + 1..first).find(other) {
+            let at = source.line_start(line)..source.line_end(line);
+            return Err(self.by_hand(
+                &at,
+                "this line stands between the key and its list",
+                "put it beside the key by hand",
+            ));
+        }
         let rest = &source.text[colon..source.line_end(source.line(colon))];
         let before_comment = rest.find(" #").or_else(|| rest.find("\t#")).map_or(rest, |comment| &rest[..comment]);
         self.insert(colon + before_comment.trim_end().len(), " []");

@@ -32,8 +32,12 @@ impl Piece {
         Self::Word(text.to_string())
     }
 
-    /// A binding or forward, whole.
-    pub(super) fn endpoint(endpoint: &NewEndpoint, style: &Style) -> Self {
+    /// Bindings or forwards, whole.
+    pub(super) fn endpoints(endpoints: &[&NewEndpoint], style: &Style) -> Vec<Self> {
+        endpoints.iter().map(|endpoint| Self::endpoint(endpoint, style)).collect()
+    }
+
+    fn endpoint(endpoint: &NewEndpoint, style: &Style) -> Self {
         let one = |port: Port| vec![Self::Plain(port.to_string())];
         let mut service = vec![
             ("address", Self::word(&endpoint.address)),

@@ -1,11 +1,11 @@
 //! From YAML text to nodes, within bounds that no file can exceed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, StructureStyle, Tag};
 
-use super::{Document, Entry, Node, Scalar, Value};
+use super::{Anchor, Document, Entry, Node, Scalar, Value};
 use crate::source::Source;
 
 /// Lists and mappings inside each other.
@@ -41,10 +41,15 @@ pub(crate) fn load(source: &Source<'_>) -> Result<Option<Document>, LoadError> {
             }
             _ => range(&span),
         };
+        match event {
+            Event::Scalar(..) if at.is_empty() => builder.end = content_end(source.text, at.start),
+            _ if !at.is_empty() => builder.end = at.end,
+            _ => {}
+        }
         builder.event(event, at)?;
     }
-    let aliases = builder.aliases;
-    Ok(builder.root.map(|root| Document { root, aliases }))
+    let Builder { anchors, empty_key, .. } = builder;
+    Ok(builder.root.map(|root| Document { root, anchors, empty_key }))
 }
 
 fn range(span: &ParserSpan) -> Range<usize> {
@@ -54,9 +59,26 @@ fn range(span: &ParserSpan) -> Range<usize> {
 /// The content of a block scalar. The parser's range goes on to the next thing, past what is no content.
 fn block_scalar(text: &str, at: Range<usize>, value: &str, before: usize) -> Range<usize> {
     let content = text.get(at.clone()).unwrap_or_default();
-    // Only `|+` and `>+` keep empty lines at the end.
-    let kept = if value.ends_with("\n\n") { content.trim_end_matches([' ', '\t']) } else { content.trim_end() };
+    // Blank lines at the end are content of `|+` and `>+`, and where they are longer than the indentation.
+    let blank_end = value.strip_suffix('\n').unwrap_or(value).ends_with(char::is_whitespace);
+    let kept = match content.rfind('\n') {
+        Some(line) if blank_end && at.end < text.len() => &content[..=line],
+        _ if blank_end => content,
+        _ => content.trim_end(),
+    };
     if kept.is_empty() { before..before } else { at.start..at.start + kept.len() }
+}
+
+/// Where the content before an empty value ends, such as its key. The parser may have gone on past comments.
+fn content_end(text: &str, at: usize) -> usize {
+    let mut content = text.get(..at).unwrap_or_default().trim_end();
+    loop {
+        let line = content.rsplit('\n').next().unwrap_or_default();
+        if !line.trim_start().starts_with('#') {
+            return content.len();
+        }
+        content = content[..content.len() - line.len()].trim_end();
+    }
 }
 
 #[derive(Default)]
@@ -64,8 +86,10 @@ struct Builder {
     root: Option<Node>,
     documents: usize,
     open: Vec<Open>,
-    anchors: HashMap<usize, (Node, usize)>,
-    aliases: Vec<(usize, Range<usize>)>,
+    anchors: BTreeMap<usize, Anchor>,
+    empty_key: Option<usize>,
+    /// What each anchor names, and how many nodes it holds.
+    named: HashMap<usize, (Node, usize)>,
     nodes: usize,
     /// Where the last thing ended that is more than a place.
     end: usize,
@@ -88,9 +112,6 @@ enum Content {
 
 impl Builder {
     fn event(&mut self, event: Event<'_>, at: Range<usize>) -> Result<(), LoadError> {
-        if !at.is_empty() {
-            self.end = at.end;
-        }
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -122,7 +143,7 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
             Event::Alias(id) => {
-                let Some((node, size)) = self.anchors.get(&id) else {
+                let Some((node, size)) = self.named.get(&id) else {
                     return Err(LoadError::new("alias", at, "this alias stands for a value that contains it"));
                 };
                 let (node, size) = (node.clone(), *size);
@@ -130,7 +151,7 @@ impl Builder {
                 if self.nodes > MOST_NODES {
                     return Err(too_many(at));
                 }
-                self.aliases.push((id, at.clone()));
+                self.anchors.entry(id).and_modify(|anchor| anchor.aliases.push(at.clone()));
                 self.place(Node { alias: Some(at), ..node }, size)?;
             }
             _ => {}
@@ -173,7 +194,8 @@ impl Builder {
     /// Puts a finished node where it belongs. `size` is how many nodes it holds.
     fn place(&mut self, node: Node, size: usize) -> Result<(), LoadError> {
         if node.anchor > 0 && node.alias.is_none() {
-            self.anchors.insert(node.anchor, (node.clone(), size));
+            self.anchors.insert(node.anchor, Anchor { at: node.at.start, aliases: Vec::new() });
+            self.named.insert(node.anchor, (node.clone(), size));
             self.nodes += size;
         }
         let Some(open) = self.open.last_mut() else {
@@ -184,7 +206,12 @@ impl Builder {
             Content::List(items) => items.push(node),
             Content::Map { entries, key } => match key.take() {
                 None => match node.value {
-                    Value::Scalar(scalar) => *key = Some((scalar.text, node.at)),
+                    Value::Scalar(scalar) => {
+                        if node.at.is_empty() {
+                            self.empty_key = Some(node.at.start);
+                        }
+                        *key = Some((scalar.text, node.at));
+                    }
                     Value::List(_) | Value::Map(_) => {
                         return Err(LoadError::new("key", node.head(), "a key must be a single word"));
                     }

@@ -3,6 +3,7 @@
 mod load;
 mod scalar;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 pub(crate) use load::load;
@@ -12,8 +13,19 @@ pub(crate) use scalar::{Resolved, Scalar};
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) root: Node,
-    /// Where `*name` stands, and the anchor that it means.
-    pub(crate) aliases: Vec<(usize, Range<usize>)>,
+    /// By their numbers, from 1.
+    pub(crate) anchors: BTreeMap<usize, Anchor>,
+    /// Near a key of no characters: the parser does not say where the text of such a key ends.
+    pub(crate) empty_key: Option<usize>,
+}
+
+/// An `&anchor`.
+#[derive(Debug)]
+pub(crate) struct Anchor {
+    /// Where the value or key starts that has it.
+    pub(crate) at: usize,
+    /// Where each `*name` stands that means it.
+    pub(crate) aliases: Vec<Range<usize>>,
 }
 
 /// A value and its bytes in the file.

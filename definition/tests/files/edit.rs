@@ -53,6 +53,16 @@ fn edits() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edits")
 }
 
+/// The texts of the cases.
+pub(crate) fn befores() -> Vec<String> {
+    let mut paths: Vec<_> = std::fs::read_dir(edits()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let files = paths.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let parts = files.flat_map(|file| file.split("@@ ").skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>());
+    let texts = parts.map(|part| part.split_once('\n').unwrap().1.to_owned());
+    texts.filter(|text| !text.is_empty()).collect()
+}
+
 /// What an edit made of a text, as the case file tells it.
 fn outcome(result: Result<Option<String>, EditFault>) -> (String, String) {
     match result {
