@@ -7,7 +7,7 @@ use super::proof::{self, Change};
 use super::write::word;
 use super::{EditFault, NewEndpoint};
 use crate::check::{self, CheckOptions, keys};
-use crate::definition::{ANNOUNCE, Definition, Endpoint, GatewayName, Section, Service};
+use crate::definition::{Definition, Endpoint, GatewayName, Section};
 use crate::problem::{Problem, Severity};
 use crate::source::Source;
 use crate::yaml::{Document, Entry, Node, Value};
@@ -207,70 +207,6 @@ fn endpoints_mut(definition: &mut Definition, section: Section) -> &mut Vec<Endp
         Section::Bindings => &mut definition.bindings,
         Section::Forwards => &mut definition.forwards,
     }
-}
-
-impl NewEndpoint {
-    /// What a definition holds when it stands there as new.
-    fn alone(&self) -> Endpoint {
-        let service = Service {
-            address: self.address.clone(),
-            protocol: self.protocol,
-            ports: vec![self.service_port.unwrap_or(self.port)],
-            expose_ingress: None,
-            event_channel: self.event_channel,
-            aggregate: self.aggregate,
-            headless: None,
-            labels: std::collections::BTreeMap::new(),
-            annotations: self.announce.then(announcement).into_iter().collect(),
-            targets: Vec::new(),
-            origin: None,
-            tls_credentials: self.tls_credentials.clone(),
-            tls_cert_authority: self.tls_cert_authority.clone(),
-            publish_not_ready_addresses: false,
-            bridge_image: None,
-        };
-        Endpoint {
-            name: self.name.clone(),
-            host: self.host.clone(),
-            loopback: false,
-            local_port: None,
-            service,
-            target_ports: vec![self.port],
-            port: self.port,
-        }
-    }
-
-    /// What a definition holds when an endpoint of its entity name is changed into it.
-    fn over(&self, old: &Endpoint) -> Endpoint {
-        let mut endpoint = old.clone();
-        endpoint.host.clone_from(&self.host);
-        endpoint.service.address = self.address.clone();
-        endpoint.service.protocol = self.protocol;
-        endpoint.service.event_channel = self.event_channel;
-        endpoint.service.aggregate = self.aggregate;
-        endpoint.service.tls_credentials.clone_from(&self.tls_credentials);
-        endpoint.service.tls_cert_authority.clone_from(&self.tls_cert_authority);
-        if old.port != self.port {
-            endpoint.port = self.port;
-            let written = endpoint.service.ports.first_mut().into_iter().chain(endpoint.target_ports.first_mut());
-            written.for_each(|port| *port = self.port);
-        }
-        if let Some(asked) = self.service_port {
-            endpoint.service.ports = vec![asked];
-            if asked != self.port || !endpoint.target_ports.is_empty() {
-                endpoint.target_ports = vec![self.port];
-            }
-        }
-        endpoint.service.annotations.extend(self.announce.then(announcement));
-        if endpoint.entity_name() != self.entity_name() {
-            endpoint.name = self.name.clone().or_else(|| old.entity_name().parse().ok());
-        }
-        endpoint
-    }
-}
-
-fn announcement() -> (String, String) {
-    (ANNOUNCE.to_owned(), "true".to_owned())
 }
 
 /// A stretch of the old text and what comes in its place.

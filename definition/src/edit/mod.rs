@@ -12,11 +12,12 @@
 //!
 //! Of a flow list it is the endpoint, a comma, and its own lines if nothing else stands on them. Other comments stay.
 //!
-//! A value that is no longer wanted becomes `null`, so that comments beside it stay.
+//! A value that is no longer wanted becomes `null`, or `false`, so that comments beside it stay.
 
 mod append;
 mod change;
 mod draft;
+mod endpoint;
 mod flow;
 mod lines;
 mod proof;
@@ -24,49 +25,11 @@ mod style;
 mod take;
 mod write;
 
-use crate::definition::{
-    Aggregate, CredentialName, EntityName, GatewayName, Host, Port, Protocol, Section, ServiceAddress,
-};
+use crate::definition::{GatewayName, Section};
 use crate::problem::Problem;
 
 pub use draft::Draft;
-
-/// A binding or a forward as it shall stand in a definition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewEndpoint {
-    /// Its name; none when the service address is name enough.
-    pub name: Option<EntityName>,
-    /// Binding: where the server is. Forward: the bind address, where none means every interface.
-    pub host: Option<Host>,
-    /// Where the service is on the network.
-    pub address: ServiceAddress,
-    /// What its connections speak.
-    pub protocol: Protocol,
-    /// The local port: the server's of a binding, the listening port of a forward. A new endpoint says it in both
-    /// `service.ports` and `target_ports`, which other tools read differently.
-    pub port: Port,
-    /// What `service.ports` says instead, such as the port that a forward was asked for and another program has. None: as
-    /// it is.
-    pub service_port: Option<Port>,
-    /// Sites are to be told of the service. One of which they are told stays so.
-    pub announce: bool,
-    /// Requests are events. HTTP only.
-    pub event_channel: bool,
-    /// Answers of several servers become one. HTTP only.
-    pub aggregate: Option<Aggregate>,
-    /// Forward: the certificate that the local port shows.
-    pub tls_credentials: Option<CredentialName>,
-    /// Binding: the authority that the server's certificate must come from.
-    pub tls_cert_authority: Option<CredentialName>,
-}
-
-impl NewEndpoint {
-    /// The name that no other endpoint of its section has.
-    #[must_use]
-    pub fn entity_name(&self) -> String {
-        self.name.as_ref().map_or_else(|| self.address.to_string(), ToString::to_string)
-    }
-}
+pub use endpoint::NewEndpoint;
 
 /// Why a definition was not edited.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -4,6 +4,7 @@
 
 mod edit;
 mod edit_random;
+mod edit_writer;
 mod hostile;
 mod invalid;
 mod report;
