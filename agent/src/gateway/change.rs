@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use moorline_definition::edit::{self, NewEndpoint};
 use moorline_definition::{Definition, GatewayName, LARGEST_FILE, Port, Section};
@@ -13,8 +13,9 @@ use super::places::ServiceName;
 use super::reach::{Asked, Wait, verify};
 use super::which::WhichArguments;
 use crate::definition_file::{DefinitionFile, Source};
-use crate::failure::{Blame, Failure};
+use crate::failure::Failure;
 use crate::installation::home::Home;
+use crate::installation::read_text;
 use crate::installation::record::Record;
 use crate::installation::turn::Turn;
 use crate::output;
@@ -60,8 +61,12 @@ impl Change {
                 source.file.as_deref().unwrap_or(&home.definition()).display()
             )));
         }
-        let path = home.definition();
-        let before = fs::read_to_string(&path).with_context(|| path.display().to_string()).or_runtime()?;
+        let Some(before) = read_text(&home.definition())? else {
+            return Err(Failure::Input(anyhow!(
+                "this gateway has no definition, since none says all that the tool which made it configured: `moorline gateway \
+                 apply FILE` gives it one"
+            )));
+        };
         in_step(&source, &before)?;
         Change::new(turn, home, before.clone(), before, source)
     }

@@ -11,8 +11,10 @@ use moorline_definition::{CheckOptions, check_bytes};
 use zeroize::Zeroizing;
 
 use super::configuration;
+use super::derived::Derived;
 use super::install::{DRAIN, Planned, block_on};
 use crate::cli::closing;
+use crate::definition_file::Source;
 use crate::doctor;
 use crate::failure::{Blame, Failure};
 use crate::host;
@@ -81,7 +83,7 @@ impl Arguments {
         let running = before.as_ref().map(|record| &record.options.router);
         let router = RouterChoice::router(self.router.as_ref(), running, kind)?;
         let mut config = self.router_config(&bundle, &home, &site_id)?;
-        let definition = match &bundle.maker {
+        let derived = match &bundle.maker {
             Maker::Moorline { definition, .. } => {
                 let checked = check_bytes(DEFINITION, definition.as_bytes(), CheckOptions::default());
                 // Nobody asked for the management port that a definition without listeners gets.
@@ -92,7 +94,8 @@ impl Arguments {
                 if let Some(definition) = &checked.definition {
                     announce(&mut config, definition);
                 }
-                Some(definition.clone().into_bytes())
+                let definition = Some(definition.clone().into_bytes());
+                Derived { config, definition, source: Source::default(), router_id_suffix: None }
             }
             Maker::Skupper { .. } => {
                 if router == Router::Embedded {
@@ -100,9 +103,10 @@ impl Arguments {
                 }
                 // Skupper gives it to every gateway, for its own tools; ours has a socket that others cannot use.
                 config.listeners.retain(|listener| !configuration::is_unasked(listener));
-                None
+                Derived::of(config, &bundle.name, &home, &site_id)?
             }
         };
+        let Derived { config, definition, source, router_id_suffix } = derived;
         let parts = Parts {
             gateway: bundle.name.clone(),
             home,
@@ -119,7 +123,7 @@ impl Arguments {
         }
         let drain = before.as_ref().map(|record| record.options.drain_timeout);
         let drain_timeout = self.drain_timeout.or(drain).unwrap_or(DRAIN);
-        let options = Options { drain_timeout, router, ..Options::default() };
+        let options = Options { drain_timeout, router, source, router_id_suffix, ..Options::default() };
         let planned = Planned::of(parts, kind, options).await?;
         match turn {
             Some(turn) => planned.carry_out(&turn, self.wait).await,

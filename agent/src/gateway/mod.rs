@@ -6,6 +6,7 @@ mod change;
 mod check;
 pub(crate) mod configuration;
 pub(crate) mod delete;
+mod derived;
 mod export_config;
 mod expose;
 mod forward;

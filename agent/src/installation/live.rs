@@ -110,21 +110,11 @@ impl Difference {
     }
 }
 
-/// In the order to add them.
+/// What of a configuration can be added and taken, in the order to add it.
 fn entities(config: &RouterConfig) -> Vec<Entity> {
-    let profiles = config.ssl_profiles.iter().cloned().map(Entity::SslProfile);
-    let listeners = config.listeners.iter().cloned().map(Entity::Listener);
-    let tcp_connectors = config.tcp_connectors.iter().cloned().map(Entity::TcpConnector);
-    let tcp_listeners = config.tcp_listeners.iter().cloned().map(Entity::TcpListener);
-    let http_connectors = config.http_connectors.iter().cloned().map(Entity::HttpConnector);
-    let http_listeners = config.http_listeners.iter().cloned().map(Entity::HttpListener);
-    profiles
-        .chain(listeners)
-        .chain(tcp_connectors)
-        .chain(tcp_listeners)
-        .chain(http_connectors)
-        .chain(http_listeners)
-        .collect()
+    let mut all = config.entities();
+    all.retain(|entity| KINDS.contains(&entity.place().0));
+    all
 }
 
 /// Whether the router serves the entity as it is wanted: it may say more than was configured.

@@ -30,6 +30,7 @@ use crate::problem::Problem;
 
 pub use draft::Draft;
 pub use endpoint::NewEndpoint;
+pub(crate) use write::word;
 
 /// Why a definition was not edited.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -131,7 +131,7 @@ fn brackets(open: char, parts: Vec<String>, close: char, layout: Layout, style: 
 }
 
 /// A string that every reader takes for this string. Quoted unless it is plainly one.
-pub(super) fn word(text: &str, in_flow: bool) -> String {
+pub(crate) fn word(text: &str, in_flow: bool) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') || (c == ':' && !in_flow);
     let is_word =
         text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(plain) && !text.ends_with(':');

@@ -137,4 +137,23 @@ impl RouterConfig {
             Entity::Unknown(e) => self.unknown.push(e),
         }
     }
+
+    /// All entities but the router itself, in the order of a file: who names another comes after it.
+    #[must_use]
+    pub fn entities(&self) -> Vec<Entity> {
+        let Self { ssl_profiles, proxy_profiles, connectors, listeners, addresses, .. } = self;
+        let Self { tcp_connectors, tcp_listeners, http_connectors, http_listeners, logs, unknown, .. } = self;
+        let mut all: Vec<Entity> = ssl_profiles.iter().cloned().map(Entity::SslProfile).collect();
+        all.extend(proxy_profiles.iter().cloned().map(Entity::ProxyProfile));
+        all.extend(connectors.iter().cloned().map(Entity::Connector));
+        all.extend(listeners.iter().cloned().map(Entity::Listener));
+        all.extend(addresses.iter().cloned().map(Entity::Address));
+        all.extend(tcp_connectors.iter().cloned().map(Entity::TcpConnector));
+        all.extend(tcp_listeners.iter().cloned().map(Entity::TcpListener));
+        all.extend(http_connectors.iter().cloned().map(Entity::HttpConnector));
+        all.extend(http_listeners.iter().cloned().map(Entity::HttpListener));
+        all.extend(logs.iter().cloned().map(Entity::Log));
+        all.extend(unknown.iter().cloned().map(Entity::Unknown));
+        all
+    }
 }

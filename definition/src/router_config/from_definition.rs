@@ -15,12 +15,14 @@ pub const UPLINK_NAME: &str = "conn1";
 pub const UPLINK_PROFILE: &str = "conn1-profile";
 /// Folder, inside the configuration folder, that holds one folder for each `sslProfile`.
 pub const CERTIFICATES_FOLDER: &str = "skupper-router-certs";
+/// What the id of every gateway's router begins with: by it the network's tools know one.
+pub const ROUTER_ID_PREFIX: &str = "skupper-gateway-";
 
 /// First segment of addresses whose messages go to everyone who serves them, as the network's sites declare it.
-const MULTICAST_PREFIX: &str = "mc";
+pub(super) const MULTICAST_PREFIX: &str = "mc";
 
 /// Where the network accepts this gateway's connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uplink {
     /// Host name or address.
     pub host: String,
@@ -124,7 +126,7 @@ fn router(options: &GatewayOptions) -> RouterEntity {
     let metadata =
         Metadata { id: options.site_id.clone(), version: options.version.clone(), platform: options.platform.clone() };
     RouterEntity {
-        id: format!("skupper-gateway-{}", options.hostname),
+        id: format!("{ROUTER_ID_PREFIX}{}", options.hostname),
         mode: RouterMode::Edge,
         metadata: Some(metadata.to_json()),
         hello_max_age_seconds: Some("3".to_owned()),

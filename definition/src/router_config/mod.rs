@@ -13,6 +13,7 @@ mod from_definition;
 mod metadata;
 mod read;
 mod text;
+mod to_definition;
 mod validate;
 mod write;
 
@@ -23,7 +24,9 @@ pub use entities::{
 pub use entity::Entity;
 pub use error::{ConfigProblem, Place, RouterConfigError};
 pub use from_definition::{
-    CERTIFICATES_FOLDER, GatewayOptions, UPLINK_NAME, UPLINK_PROFILE, Uplink, announce, from_definition,
+    CERTIFICATES_FOLDER, GatewayOptions, ROUTER_ID_PREFIX, UPLINK_NAME, UPLINK_PROFILE, Uplink, announce,
+    from_definition,
 };
 pub use metadata::Metadata;
 pub use read::parse;
+pub use to_definition::{Unsayable, to_definition};

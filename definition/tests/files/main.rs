@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
 
+mod derived;
 mod edit;
 mod edit_random;
 mod edit_writer;

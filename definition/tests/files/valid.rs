@@ -49,6 +49,11 @@ fn definition(name: &str) -> Definition {
     checked.definition.unwrap()
 }
 
+/// What a definition means in a bundle.
+pub(crate) fn meaning(definition: &Definition) -> RouterConfig {
+    from_definition(definition, &uplink(), &template())
+}
+
 /// The same configuration, in the order of the file that this crate writes.
 fn ordered(config: &RouterConfig) -> RouterConfig {
     parse(&config.to_json(), &|name| panic!("{name}")).unwrap()

@@ -232,7 +232,15 @@ fn a_bundle_is_launched_and_removed_by_its_scripts() {
     fs::write(unpacked.join("expandvars.py"), "").unwrap();
     let output = host.run(&["launch", "unpacked", "--wait", "60"]);
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
-    drop(host.client());
+    let mut client = host.client();
+    // A definition is made of that, and edited as any other.
+    let (pid, echo) = (host.pid(), host.echo.port().to_string());
+    host.good(&["bind", "more:7", "localhost", &echo, "--wait", "60"]);
+    let definition = fs::read_to_string(host.home.join(STATE).join("gateway.yaml")).unwrap();
+    assert!(definition.contains("address: echo:7") && definition.contains("address: more:7"), "{definition}");
+    assert_eq!(host.pid(), pid, "the router was started again");
+    assert!(echoes(&mut client, b"still here"), "the change cut a connection");
+    drop(client);
     host.good(&["remove", "gate"]);
 }
 
