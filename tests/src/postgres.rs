@@ -98,7 +98,9 @@ pub fn pgbench(port: u16, arguments: &[&str]) -> String {
     said
 }
 
-fn client(program: &str, host: &str, port: u16) -> Command {
+/// A client program of PostgreSQL, without TLS, as the user `postgres`; `host` may be a directory with a socket.
+#[must_use]
+pub fn client(program: &str, host: &str, port: u16) -> Command {
     let mut command = Command::new(binary(program));
     command.env("PGCONNECT_TIMEOUT", "60").env("PGSSLMODE", "disable");
     command.args(["-h", host, "-p", &port.to_string(), "-U", "postgres"]);

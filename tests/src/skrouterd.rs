@@ -28,6 +28,12 @@ impl Skrouterd {
         Some(Self { program, version: version.to_owned() })
     }
 
+    /// The program itself.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Versions before 3 speak legacy unless told otherwise; later ones speak lite alone.
     #[must_use]
     pub fn has_encapsulations(&self) -> bool {
@@ -125,6 +131,13 @@ impl RouterFile {
             bridge["encapsulation"] = encapsulation.into();
         }
         self.0.push((entity, bridge));
+        self
+    }
+
+    /// Says what is wrong alone, not each connection.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.0.push(("log", json!({"module": "DEFAULT", "enable": "warning+"})));
         self
     }
 

@@ -1,0 +1,123 @@
+//! The window of a measurement: what was moved and spent in it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::chain::Chain;
+use crate::figure::Figure;
+use crate::generator::phase::Phase;
+use crate::process;
+
+/// How long to warm up, and how long to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) warm_up: Duration,
+    pub(crate) window: Duration,
+}
+
+/// What a window cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spent {
+    pub(crate) seconds: f64,
+    /// By how much the counter grew.
+    pub(crate) counted: u64,
+    edge: f64,
+    interior: f64,
+    own: f64,
+    stolen: f64,
+}
+
+/// Runs `load` on a thread of its own through warm-up and window. `counter` is read at both ends of the window.
+pub(crate) fn during<T: Send>(
+    times: Times,
+    chain: &Chain,
+    counter: &dyn Fn() -> u64,
+    load: impl FnOnce(&Phase) -> T + Send,
+) -> (T, Spent) {
+    let phase = Phase::default();
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| load(&phase));
+        thread::sleep(times.warm_up);
+        let window = Window::open(chain, counter());
+        phase.begin();
+        thread::sleep(times.window);
+        let spent = window.close(counter());
+        phase.end();
+        (loading.join().expect("the load"), spent)
+    })
+}
+
+/// A window that is open.
+pub(crate) struct Window {
+    edge: Vec<u32>,
+    interior: Vec<u32>,
+    began: Instant,
+    counter: u64,
+    edge_cpu: Duration,
+    interior_cpu: Duration,
+    own_cpu: Duration,
+    stolen: (u64, u64),
+}
+
+impl Window {
+    /// Opens it; `counter` is what was counted so far.
+    pub(crate) fn open(chain: &Chain, counter: u64) -> Self {
+        let (edge, interior) = (chain.edge(), chain.interior());
+        Self {
+            edge_cpu: process::cpu(&edge),
+            interior_cpu: process::cpu(&interior),
+            own_cpu: process::own_cpu(),
+            stolen: process::stolen(),
+            began: Instant::now(),
+            edge,
+            interior,
+            counter,
+        }
+    }
+
+    pub(crate) fn close(self, counter: u64) -> Spent {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let since = |now: Duration, before| now.saturating_sub(before).as_secs_f64();
+        let (stolen, ticks) = process::stolen();
+        Spent {
+            seconds,
+            counted: counter - self.counter,
+            edge: since(process::cpu(&self.edge), self.edge_cpu),
+            interior: since(process::cpu(&self.interior), self.interior_cpu),
+            own: since(process::own_cpu(), self.own_cpu),
+            stolen: (stolen - self.stolen.0) as f64 / (ticks - self.stolen.1).max(1) as f64,
+        }
+    }
+}
+
+impl Spent {
+    /// What each of `count` operations took of the processor, in microseconds: at the edge, at the interior.
+    pub(crate) fn per_operation(&self, count: u64, names: [&'static str; 2]) -> Vec<Figure> {
+        self.per(count as f64 / 1e6, names)
+    }
+
+    /// What each GB took of the processor, in seconds; the last is the load itself, both of its ends.
+    pub(crate) fn per_gb(&self, bytes: u64) -> Vec<Figure> {
+        let gb = bytes as f64 / 1e9;
+        let mut figures = self.per(gb, ["edge CPU, s/GB", "interior CPU, s/GB"]);
+        figures.push(Figure::new("load's own CPU, s/GB", self.own / gb));
+        figures
+    }
+
+    fn per(&self, amount: f64, names: [&'static str; 2]) -> Vec<Figure> {
+        let all = names.into_iter().zip([self.edge, self.interior]);
+        all.filter(|(_, used)| *used > 0.0 && amount > 0.0)
+            .map(|(name, used)| Figure::new(name, used / amount))
+            .collect()
+    }
+
+    /// The share of one core that the edge used, in percent.
+    pub(crate) fn edge_share(&self) -> f64 {
+        self.edge / self.seconds * 100.0
+    }
+
+    /// How much of the machine its host took away meanwhile.
+    pub(crate) fn steal(&self) -> Figure {
+        Figure::new("steal, %", self.stolen * 100.0)
+    }
+}
