@@ -82,8 +82,7 @@ fn main() -> Result<()> {
     let window = Duration::try_from_secs_f64(arguments.seconds).context("--seconds")?;
     let times = Times { warm_up: window / 3, window };
     let run = Run { site, competitors, loads, repetitions: arguments.reps, times, small: arguments.small };
-    let results = run.run()?;
-    report::write(&results, &arguments.out)?;
+    run.run(|results| report::write(results, &arguments.out))?;
     println!("{}", arguments.out.join("report.md").display());
     Ok(())
 }

@@ -34,8 +34,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Does it all; says on stderr how far it is.
-    pub(crate) fn run(self) -> Result<Results> {
+    /// Does it all; says on stderr how far it is. `keep` gets what is there after each load.
+    pub(crate) fn run(self, keep: impl Fn(&Results) -> Result<()>) -> Result<()> {
         let ends = FarEnds { server: Server::start().context("the server of the load")?, postgres: OnceCell::new() };
         let described = self.competitors.iter().map(|competitor| self.describe(competitor, &ends.server)).collect();
         let mut results = Results {
@@ -51,9 +51,10 @@ impl Run {
             for load in &self.loads {
                 eprintln!("repetition {repetition}: {}", load.name);
                 self.repeat(repetition, load, &ends, &mut results);
+                keep(&results)?;
             }
         }
-        Ok(results)
+        Ok(())
     }
 
     fn describe(&self, competitor: &Competitor, server: &Server) -> Described {

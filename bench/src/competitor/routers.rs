@@ -80,6 +80,8 @@ impl Pair {
         }
         let addresses = if let Shape::Many(count) = shape { count } else { 1 };
         let encapsulation = site.tells(self.interior, self.encapsulation);
+        // Ours takes either; the network's refuses what it was not told.
+        let accepted = (self.edge == Maker::Network).then(|| site.tells(self.edge, self.encapsulation)).flatten();
         let mut interior = RouterFile::new("interior", "interior").quiet();
         interior = interior.certificates(&home.join("server")).edge_listener(listens);
         let mut edge = RouterFile::new("edge", "edge").quiet().certificates(&home.join("client")).uplink(connects);
@@ -90,7 +92,7 @@ impl Pair {
             entries.push(entry);
         }
         for at in 0..addresses {
-            edge = edge.tcp_connector(&format!("bench:{at}"), target, None);
+            edge = edge.tcp_connector(&format!("bench:{at}"), target, accepted);
         }
         let near_client = Some(hop(self.interior, "interior", site, &home, &interior));
         let near_server = Some(hop(self.edge, "edge", site, &home, &edge));
