@@ -10,17 +10,20 @@ mod figure;
 mod generator;
 mod load;
 mod machine;
+mod micro;
 mod process;
 mod report;
 mod run;
 mod statistics;
 mod window;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use competitor::Site;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use run::Run;
@@ -31,8 +34,39 @@ use window::Times;
 /// Writes results.json, report.md and plots. The program under test is what MOORLINE_BIN names, else the one beside
 /// this program; the network's own router is what SKROUTERD names, if it names one.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
+
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+/// What else there is to measure.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Count the instructions of parts of the data path (with callgrind), and compare them with those kept
+    Instructions {
+        /// The table that is kept
+        #[arg(long, default_value = "bench/instructions.md", value_name = "FILE")]
+        table: PathBuf,
+
+        /// Write the table anew
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Do a part's work so many times, for callgrind
+    Micro {
+        /// Which, as in the table
+        name: String,
+        /// How often
+        times: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
     /// What is carried: all loads unless named, with commas
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     load: Vec<String>,
@@ -62,8 +96,28 @@ struct Arguments {
     small: bool,
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
+    match arguments.other {
+        None => run(arguments.run).map(|()| ExitCode::SUCCESS),
+        Some(Other::Micro { name, times }) => micro::run(&name, times).map(|()| ExitCode::SUCCESS),
+        Some(Other::Instructions { table, keep }) => instructions(&table, keep),
+    }
+}
+
+/// Fails if a part takes more than it did.
+fn instructions(path: &Path, keep: bool) -> Result<ExitCode> {
+    let now = micro::measure()?;
+    let before = micro::Table::read(&fs::read_to_string(path).unwrap_or_default());
+    let (said, worse) = micro::compare(&before, &now);
+    print!("{said}");
+    if keep {
+        fs::write(path, now.markdown(&micro::all())).with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(if worse && !keep { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn run(arguments: RunArguments) -> Result<()> {
     allow_connections()?;
     let site = Site::new(program()?);
     let competitors = chosen(competitor::all(&site), &arguments.competitor, |competitor| competitor.name)?;
