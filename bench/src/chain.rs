@@ -16,7 +16,7 @@ use crate::generator::open::connect_through;
 use crate::process;
 
 /// How long a chain may take until it serves.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One program of a chain.
 #[derive(Debug)]

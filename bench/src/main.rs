@@ -91,7 +91,11 @@ struct RunArguments {
     #[arg(long, default_value = "target/bench", value_name = "DIR")]
     out: PathBuf,
 
-    /// A hundredth of the connections and services: shows that it works, and says nothing of how fast
+    /// How many threads a skrouterd has, if not as many as it chooses
+    #[arg(long, value_name = "N")]
+    workers: Option<u32>,
+
+    /// A hundredth of connections, services and pauses: shows that it works, and says nothing of how fast
     #[arg(long)]
     small: bool,
 }
@@ -119,7 +123,7 @@ fn instructions(path: &Path, keep: bool) -> Result<ExitCode> {
 
 fn run(arguments: RunArguments) -> Result<()> {
     allow_connections()?;
-    let site = Site::new(program()?);
+    let site = Site::new(program()?, arguments.workers);
     let competitors = chosen(competitor::all(&site), &arguments.competitor, |competitor| competitor.name)?;
     let mut loads = chosen(load::all(), &arguments.load, |load| load.name)?;
     if !arguments.case.is_empty() {

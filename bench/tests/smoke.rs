@@ -13,7 +13,8 @@ fn bytes_move_and_are_reported() {
     let mut bench = Command::new(env!("CARGO_BIN_EXE_moorline-bench"));
     bench.env("MOORLINE_BIN", moorline_tests::command::program()).env_remove("SKROUTERD");
     bench.args(["--small", "--reps", "1", "--seconds", "0.1", "--competitor", "direct,own-legacy,own-lite"]);
-    bench.args(["--load", "bulk,request,connect,idle", "--case", "8 up,1 both,16 conn,0 open,idle"]);
+    bench.args(["--load", "bulk,request,schedule,connect,idle,beside,recovery"]);
+    bench.args(["--case", "8 up,1 both,16 conn,1000/s,8000 open,idle,stalled,3 s"]);
     let output = bench.arg("--out").arg(out.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
@@ -33,7 +34,9 @@ fn bytes_move_and_are_reported() {
             ("1 both ways", "Gb/s"),
             ("16 connections", "requests/s"),
             ("16 connections", "p99.9, µs"),
-            ("0 open", "connections/s"),
+            ("1000/s", "p99, µs"),
+            ("8000 open", "connections/s"),
+            ("stalled readers", "p50, µs"),
             ("80 open", "opened/s"),
         ] {
             assert!(value(competitor, case, name) > 0.0, "{competitor}, {case}: {name}");
@@ -42,6 +45,7 @@ fn bytes_move_and_are_reported() {
     for competitor in ["own-legacy", "own-lite"] {
         assert!(value(competitor, "8 up", "edge CPU, s/GB") > 0.0);
         assert!(value(competitor, "80 open", "edge memory, MiB") > 1.0);
+        assert!(value(competitor, "3 s", "serves after, ms") > 0.0);
         let described =
             results["competitors"].as_array().unwrap().iter().find(|one| one["name"] == competitor).unwrap();
         assert!(described["cipher"].as_str().unwrap().starts_with("TLS_"), "{described}");

@@ -134,6 +134,13 @@ impl RouterFile {
         self
     }
 
+    /// With so many threads instead of the router's own choice.
+    #[must_use]
+    pub fn workers(mut self, count: u32) -> Self {
+        self.0[0].1["workerThreads"] = count.into();
+        self
+    }
+
     /// Says what is wrong alone, not each connection.
     #[must_use]
     pub fn quiet(mut self) -> Self {

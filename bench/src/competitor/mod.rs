@@ -51,17 +51,20 @@ pub(crate) struct Site {
     pub(crate) moorline: PathBuf,
     /// The network's own router, where there is one.
     pub(crate) skrouterd: Option<Skrouterd>,
+    /// The number of its threads, if not its own choice.
+    pub(crate) workers: Option<u32>,
     /// The certificate of who is connected to, and of who connects.
     pub(crate) server: Credentials,
     pub(crate) client: Credentials,
 }
 
 impl Site {
-    pub(crate) fn new(moorline: PathBuf) -> Self {
+    pub(crate) fn new(moorline: PathBuf, workers: Option<u32>) -> Self {
         let authority = Authority::new("bench");
         Self {
             moorline,
             skrouterd: Skrouterd::from_environment(),
+            workers,
             server: authority.server(&["localhost", "127.0.0.1"]),
             client: authority.client("edge"),
         }

@@ -55,7 +55,8 @@ impl Pair {
         if self.encapsulation == "legacy" && !network.has_encapsulations() {
             return Err(format!("skrouterd {} knows lite alone", network.version));
         }
-        let network = format!("skrouterd {}", network.version);
+        let workers = site.workers.map(|count| format!(" with {count} threads")).unwrap_or_default();
+        let network = format!("skrouterd {}{workers}", network.version);
         if self.edge == Maker::Ours { ours().map(|ours| format!("{ours} below {network}")) } else { Ok(network) }
     }
 
@@ -67,7 +68,7 @@ impl Pair {
                 return Ok(None);
             }
             let entry = free_port();
-            let file = RouterFile::new("edge", "edge").quiet();
+            let file = site.file(self.edge, "edge");
             let file = file.tcp_listener("bench:0", entry, None).tcp_connector("bench:0", target, None);
             let near_server = Some(hop(self.edge, "edge", site, &home, &file));
             return Ok(Some(Chain {
@@ -82,9 +83,9 @@ impl Pair {
         let encapsulation = site.tells(self.interior, self.encapsulation);
         // Ours takes either; the network's refuses what it was not told.
         let accepted = (self.edge == Maker::Network).then(|| site.tells(self.edge, self.encapsulation)).flatten();
-        let mut interior = RouterFile::new("interior", "interior").quiet();
+        let mut interior = site.file(self.interior, "interior");
         interior = interior.certificates(&home.join("server")).edge_listener(listens);
-        let mut edge = RouterFile::new("edge", "edge").quiet().certificates(&home.join("client")).uplink(connects);
+        let mut edge = site.file(self.edge, "edge").certificates(&home.join("client")).uplink(connects);
         let mut entries = Vec::new();
         for at in sample(addresses) {
             let entry = free_port();
@@ -101,6 +102,15 @@ impl Pair {
 }
 
 impl Site {
+    /// The beginning of a router's file; its name is its mode.
+    fn file(&self, maker: Maker, mode: &str) -> RouterFile {
+        let file = RouterFile::new(mode, mode).quiet();
+        match self.workers {
+            Some(count) if maker == Maker::Network => file.workers(count),
+            _ => file,
+        }
+    }
+
     /// The encapsulation to ask of a listener; the network's newer versions have only one and no word for it.
     fn tells(&self, maker: Maker, encapsulation: &'static str) -> Option<&'static str> {
         let knows = maker == Maker::Ours || self.skrouterd.as_ref().is_some_and(Skrouterd::has_encapsulations);

@@ -10,9 +10,11 @@ use std::time::Duration;
 use super::server::Order;
 
 /// How long a connection may take before it has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many connections are opened at once.
 const OPENERS: usize = 8;
+/// Of those that are to stay open, how many may fail.
+const FAILURES: usize = 20;
 
 /// Connects to a port of this machine and says what the server is to do. It blocks, and waits no longer than it must.
 pub(crate) fn connect(port: u16, order: Order) -> io::Result<TcpStream> {
@@ -41,20 +43,28 @@ pub(crate) fn ask_postgres(port: u16) -> io::Result<()> {
     stream.read_exact(&mut [0])
 }
 
-/// Opens `count` connections, eight at a time.
-pub(crate) fn open(port: u16, count: usize) -> io::Result<Vec<TcpStream>> {
-    let (next, opened) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(count)));
+/// Opens `count` connections, eight at a time. One that fails is tried again; answers how often that was. A chain that
+/// fails all the time is an error.
+pub(crate) fn open(port: u16, count: usize) -> io::Result<(Vec<TcpStream>, usize)> {
+    let (next, failed, opened) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::with_capacity(count)));
     thread::scope(|scope| {
         let open_some = || {
             while next.fetch_add(1, Ordering::Relaxed) < count {
-                let stream = connect_through(port)?;
+                let stream = loop {
+                    match connect_through(port) {
+                        Ok(stream) => break stream,
+                        Err(error) if failed.fetch_add(1, Ordering::Relaxed) > FAILURES => {
+                            return Err(io::Error::new(error.kind(), format!("a connection of {count}: {error}")));
+                        }
+                        Err(_) => {}
+                    }
+                };
                 opened.lock().expect("what was opened").push(stream);
             }
             Ok(())
         };
         let openers: Vec<_> = (0..OPENERS).map(|_| scope.spawn(open_some)).collect();
         openers.into_iter().try_for_each(|opener| opener.join().expect("an opener"))
-    })
-    .map_err(|error: io::Error| io::Error::new(error.kind(), format!("a connection of {count}: {error}")))?;
-    Ok(opened.into_inner().expect("what was opened"))
+    })?;
+    Ok((opened.into_inner().expect("what was opened"), failed.into_inner()))
 }

@@ -20,7 +20,7 @@ pub(super) fn load() -> Load {
 
 fn measure(scene: &mut Scene<'_>, others: usize) -> Result<Vec<Figure>> {
     let port = scene.chain.entry();
-    let _others = open(port, scene.scale(others))?;
+    let (_others, _) = open(port, scene.scale(others))?;
     let ((latencies, failed), spent) = during(scene.times, scene.chain, &|| 0, |phase| churn(port, phase));
     ensure!(latencies.count() > 0, "no connection came about");
     let mut figures = vec![Figure::new("connections/s", latencies.count() as f64 / spent.seconds)];

@@ -1,6 +1,5 @@
 //! Connections that are open and do nothing: what they cost while they are, and what is left of it afterwards.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -35,10 +34,12 @@ fn measure(scene: &mut Scene<'_>) -> Result<Vec<Figure>> {
         let step = format!("{count} open");
         let missing = count - connections.len();
         let began = Instant::now();
-        connections.append(&mut open(scene.chain.entry(), missing)?);
+        let (mut more, failed) = open(scene.chain.entry(), missing)?;
+        connections.append(&mut more);
         let rate = missing as f64 / began.elapsed().as_secs_f64();
         figures.push(Figure::new("opened/s", rate).at(&step));
-        thread::sleep(SETTLE);
+        figures.push(Figure::new("failed at first", failed as f64).at(&step));
+        scene.pause(SETTLE);
         let full = memory(scene, &step, &mut figures);
         for (name, full, empty) in [
             ("edge memory, KiB/connection", full.edge, empty.edge),
@@ -55,7 +56,7 @@ fn measure(scene: &mut Scene<'_>) -> Result<Vec<Figure>> {
     }
     let full = resident(&scene.chain.edge());
     drop(connections);
-    thread::sleep(if scene.small { SETTLE } else { AFTERWARDS });
+    scene.pause(AFTERWARDS);
     let left = memory(scene, CLOSED, &mut figures);
     if full > empty.edge {
         let back = (full - left.edge) / (full - empty.edge);

@@ -11,6 +11,9 @@ mod recovery;
 mod request;
 mod schedule;
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::chain::Chain;
@@ -53,7 +56,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) chain: &'a mut Chain,
     pub(crate) server: &'a Server,
     pub(crate) times: Times,
-    /// A small run that only shows that all works: of anything that is counted in thousands, a hundredth.
+    /// A small run that only shows that all works: a hundredth of connections, services and pauses.
     pub(crate) small: bool,
 }
 
@@ -61,6 +64,11 @@ impl Scene<'_> {
     /// A number of connections or services, as large as the run.
     pub(crate) fn scale(&self, count: usize) -> usize {
         if self.small { count / 100 } else { count }
+    }
+
+    /// Lets time pass, as much of it as the run has.
+    pub(crate) fn pause(&self, duration: Duration) {
+        thread::sleep(if self.small { duration / 100 } else { duration });
     }
 }
 

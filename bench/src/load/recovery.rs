@@ -25,10 +25,13 @@ pub(super) fn load() -> Load {
 
 fn measure(scene: &mut Scene<'_>, down: u64) -> Result<Vec<Figure>> {
     let Some(uplink) = scene.chain.uplink else { return Ok(Vec::new()) };
-    let Some(interior) = &mut scene.chain.near_client else { return Ok(Vec::new()) };
-    interior.kill();
-    thread::sleep(if scene.small { Duration::ZERO } else { Duration::from_secs(down) });
-    interior.start();
+    if let Some(interior) = &mut scene.chain.near_client {
+        interior.kill();
+    }
+    scene.pause(Duration::from_secs(down));
+    if let Some(interior) = &mut scene.chain.near_client {
+        interior.start();
+    }
     let started = Instant::now();
     while TcpStream::connect(("127.0.0.1", uplink)).is_err() {
         if started.elapsed() > PATIENCE {
