@@ -15,6 +15,9 @@ pub(crate) struct Times {
     pub(crate) window: Duration,
 }
 
+const LOOK: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What a window cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spent {
@@ -27,7 +30,8 @@ pub(crate) struct Spent {
     stolen: f64,
 }
 
-/// Runs `load` on a thread of its own through warm-up and window. `counter` is read at both ends of the window.
+/// Runs `load` on a thread of its own through warm-up and window. A window in which nothing happens at all lasts until
+/// something does, within reason: a short one on a busy machine. `counter` is read at both ends of the window.
 pub(crate) fn during<T: Send>(
     times: Times,
     chain: &Chain,
@@ -40,7 +44,13 @@ pub(crate) fn during<T: Send>(
         thread::sleep(times.warm_up);
         let window = Window::open(chain, counter());
         phase.begin();
-        thread::sleep(times.window);
+        let nothing_yet = || !phase.has_counted() && counter() == window.counter;
+        while window.began.elapsed() < times.window || (nothing_yet() && !loading.is_finished()) {
+            thread::sleep(times.window.saturating_sub(window.began.elapsed()).max(LOOK));
+            if window.began.elapsed() > PATIENCE {
+                break;
+            }
+        }
         let spent = window.close(counter());
         phase.end();
         (loading.join().expect("the load"), spent)

@@ -1,29 +1,42 @@
 //! The three phases of a measurement, told to everything that makes load.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Where a measurement is: warming up, in its window, or over.
 #[derive(Debug, Default)]
-pub(crate) struct Phase(AtomicU8);
+pub(crate) struct Phase {
+    at: AtomicU8,
+    /// Something counted.
+    happened: AtomicBool,
+}
 
 impl Phase {
     /// The window begins.
     pub(crate) fn begin(&self) {
-        self.0.store(1, Ordering::Release);
+        self.at.store(1, Ordering::Release);
     }
 
     /// The window ends, and with it the load.
     pub(crate) fn end(&self) {
-        self.0.store(2, Ordering::Release);
+        self.at.store(2, Ordering::Release);
     }
 
-    /// Whether what happens now counts.
+    /// Asked by whoever has just done something: whether it counts.
     pub(crate) fn counts(&self) -> bool {
-        self.0.load(Ordering::Acquire) == 1
+        let counts = self.at.load(Ordering::Acquire) == 1;
+        if counts && !self.happened.load(Ordering::Relaxed) {
+            self.happened.store(true, Ordering::Relaxed);
+        }
+        counts
+    }
+
+    /// Whether anything counted yet.
+    pub(crate) fn has_counted(&self) -> bool {
+        self.happened.load(Ordering::Relaxed)
     }
 
     /// Whether the load is to stop.
     pub(crate) fn is_over(&self) -> bool {
-        self.0.load(Ordering::Acquire) == 2
+        self.at.load(Ordering::Acquire) == 2
     }
 }

@@ -1,5 +1,6 @@
 //! Connections that are open and do nothing: what they cost while they are, and what is left of it afterwards.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use super::{Case, Load, Scene};
 use crate::figure::Figure;
 use crate::generator::open::open;
 use crate::process::resident;
-use crate::window::during;
+use crate::window::Window;
 
 /// After how long it is asked what was given back.
 const AFTERWARDS: Duration = Duration::from_secs(5);
@@ -49,7 +50,9 @@ fn measure(scene: &mut Scene<'_>) -> Result<Vec<Figure>> {
                 figures.push(Figure::new(name, (full - empty) / connections.len() as f64).at(&step));
             }
         }
-        let ((), spent) = during(scene.times, scene.chain, &|| 0, |_| ());
+        let window = Window::open(scene.chain, 0);
+        thread::sleep(scene.times.window);
+        let spent = window.close(0);
         if empty.edge > 0.0 {
             figures.push(Figure::new("edge CPU while idle, % of a core", spent.edge_share()).at(&step));
         }
