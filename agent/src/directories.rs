@@ -47,6 +47,14 @@ pub(crate) fn config() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::Input(anyhow!("neither XDG_CONFIG_HOME nor HOME is set: set one of them")))
 }
 
+/// For the data of the user's programs: `$XDG_DATA_HOME`, else `~/.local/share`.
+pub(crate) fn data() -> Result<PathBuf, Failure> {
+    let home = || absolute("HOME").map(|home| home.join(".local/share"));
+    absolute("XDG_DATA_HOME")
+        .or_else(home)
+        .ok_or_else(|| Failure::Input(anyhow!("neither XDG_DATA_HOME nor HOME is set: set one of them")))
+}
+
 fn state(remedy: &str) -> Result<PathBuf, Failure> {
     if let Some(dir) = absolute("XDG_STATE_HOME") {
         return Ok(dir.join("moorline"));

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, RestartPolicyNameEnum};
 
@@ -23,6 +24,8 @@ pub struct Observed {
     pub image: String,
     /// That image's identity.
     pub image_id: String,
+    /// Directories and files of the host that it sees.
+    pub mounts: Vec<PathBuf>,
     /// Its labels, with those of the image.
     pub labels: BTreeMap<String, String>,
     /// How its program ended, if it does not run.
@@ -78,6 +81,12 @@ impl Observed {
             always: matches!(policy, Some(RestartPolicyNameEnum::ALWAYS | RestartPolicyNameEnum::UNLESS_STOPPED)),
             image: config.image.unwrap_or_default(),
             image_id: said.image.unwrap_or_default(),
+            mounts: said
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|mount| mount.source.map(PathBuf::from))
+                .collect(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
             exit_code: state.exit_code.filter(|_| !running && started_at.is_some()),
             started_at,

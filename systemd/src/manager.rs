@@ -1,5 +1,6 @@
 //! A systemd, asked and told over D-Bus.
 
+mod detach;
 mod door;
 mod fault;
 mod job;
@@ -146,6 +147,14 @@ impl Manager {
                 fault => Err(fault),
             },
         }
+    }
+
+    /// Moves all processes of a service into a scope of their own, where they go on.
+    ///
+    /// The service still counts them as its own: it must have `KillMode=none` to be stopped without them. The scope ends
+    /// with them, or is stopped as any unit.
+    pub async fn detach(&self, service: &UnitName, scope: &UnitName, limit: Duration) -> Result<(), ManagerFault> {
+        detach::detach(self, service, scope, limit).await
     }
 
     /// Whether services of this manager can have the namespaces of [`crate::unit::Sandbox::Full`].

@@ -118,10 +118,21 @@ fn tell(findings: &[Finding]) {
     }
 }
 
+/// What must be so before a gateway takes another's place: there is room for it, and it can link to the network.
+pub(crate) async fn beside(parts: &Parts) -> Result<(), Failure> {
+    let mut findings = vec![host::space()];
+    findings.extend(Way::of(parts, true).uplinks().await);
+    refuse(&findings)
+}
+
 /// What must be so before a gateway is installed for the first time: its ports are free, and there is room for it. Whether
 /// its keeper answers and its network can be reached is found out by the installation itself.
 pub(crate) fn before(parts: &Parts) -> Result<(), Failure> {
     let findings = [Way::of(parts, false).ports(), vec![host::space()]].concat();
+    refuse(&findings)
+}
+
+fn refuse(findings: &[Finding]) -> Result<(), Failure> {
     match findings.iter().find(|finding| finding.verdict == Verdict::Bad) {
         Some(bad) => Err(Failure::Runtime(anyhow!("{}; nothing was changed", bad.sentence()))),
         None => Ok(()),

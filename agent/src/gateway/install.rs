@@ -1,6 +1,7 @@
 //! What the verbs of an installed gateway share: its definition and token read, its steps planned.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ use crate::installation::contact::Contact;
 use crate::installation::found::Found;
 use crate::installation::home::Home;
 use crate::installation::keeper::{GatewayType, GatewayTypeParser, Keeper};
+use crate::installation::old::Old;
 use crate::installation::plan::plan;
 use crate::installation::record::{Options, Record};
 use crate::installation::router::RouterChoice;
@@ -92,6 +94,8 @@ pub(crate) struct Planned {
     pub(crate) steps: Vec<Step>,
     keeper: Keeper,
     options: Options,
+    /// What makes way for it.
+    old: Option<Rc<Old>>,
 }
 
 impl InstallArguments {
@@ -187,13 +191,24 @@ impl HowArguments {
             router: RouterChoice::router(self.router.as_ref(), before.map(|options| &options.router), kind)?,
             source: Source::default(),
             site: site.or_else(|| link?.site.clone()),
+            adoption: before.and_then(|options| options.adoption.clone()),
         })
     }
 }
 
 impl Planned {
     /// Looks at what is there.
-    pub(crate) async fn of(mut parts: Parts, kind: GatewayType, options: Options) -> Result<Planned, Failure> {
+    pub(crate) async fn of(parts: Parts, kind: GatewayType, options: Options) -> Result<Planned, Failure> {
+        Planned::beside(parts, kind, options, None).await
+    }
+
+    /// The same for a gateway before which another makes way: what runs under its name is as good as gone.
+    pub(super) async fn beside(
+        mut parts: Parts,
+        kind: GatewayType,
+        options: Options,
+        old: Option<Rc<Old>>,
+    ) -> Result<Planned, Failure> {
         let router = options.router.clone();
         router.fit(&mut parts.config).await?;
         let keeper = kind.connect().await?;
@@ -202,9 +217,19 @@ impl Planned {
         }
         let drain = Duration::from_secs(options.drain_timeout.into());
         let wanted = Wanted::of(parts, &keeper, router, drain)?;
-        let found = Found::look(&wanted, &keeper).await?;
+        let mut found = Found::look(&wanted, &keeper).await?;
+        if old.as_ref().is_some_and(|old| old.has_name(kind)) {
+            found.keeper.vacate();
+        }
         let steps = plan(&wanted, &found)?;
-        Ok(Planned { wanted, found, steps, keeper, options })
+        Ok(Planned { wanted, found, steps, keeper, options, old })
+    }
+
+    /// The router's configuration as it shall be in its file.
+    pub(super) fn config_step(&self) -> Option<Step> {
+        let path = self.wanted.home.config();
+        let file = self.wanted.files.iter().find(|file| file.path == path)?;
+        Some(Step::Write { file: file.clone(), new: false })
     }
 
     /// Says what the steps are.
@@ -245,8 +270,8 @@ impl Planned {
 
     /// Takes the steps, and tells of each before it begins. Besides how to ask the router: what it cannot rely on.
     pub(crate) async fn act(self, turn: &Turn, tell: impl Fn(&Step)) -> Result<(Contact, Vec<String>), Failure> {
-        let Planned { wanted, found, steps, keeper, options } = self;
-        let acting = Acting::new(&wanted, &keeper);
+        let Planned { wanted, found, steps, keeper, options, old } = self;
+        let acting = Acting::new(&wanted, &keeper, old.as_deref());
         let mut notes = acting.run(&steps, found.record.clone(), options, turn.made(), tell).await?;
         if let Keeper::Container(keeper) = &keeper {
             notes.extend(keeper.gaps().await);

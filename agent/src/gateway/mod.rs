@@ -1,5 +1,6 @@
 //! `moorline gateway`: definitions, and the routers that they ask for.
 
+mod adopt;
 mod apply;
 mod bind;
 mod change;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     ExportConfig(export_config::Arguments),
     GenerateBundle(generate_bundle::Arguments),
     Launch(launch::Arguments),
+    Adopt(adopt::Arguments),
     Check(check::Arguments),
     Plan(plan::Arguments),
     Apply(apply::Arguments),
@@ -82,6 +84,7 @@ impl Command {
             Self::ExportConfig(arguments) => arguments.run(),
             Self::GenerateBundle(arguments) => arguments.run(),
             Self::Launch(arguments) => arguments.run(),
+            Self::Adopt(arguments) => arguments.run(),
             Self::Check(arguments) => arguments.run(),
             Self::Plan(arguments) => arguments.run(),
             Self::Apply(arguments) => arguments.run(),

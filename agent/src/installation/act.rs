@@ -7,13 +7,17 @@ use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use moorline_bundle::files;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
 use super::home::Home;
 use super::keeper::Keeper;
+use super::old::Old;
 use super::record::{Options, Record};
 use super::step::Step;
 use super::turn::{missing, remove_empty};
@@ -26,12 +30,18 @@ use crate::management::Management;
 pub(crate) const PUBLIC_FILE: u32 = 0o644;
 const PUBLIC_DIR: u32 = 0o755;
 const OTHERS: u32 = 0o077;
+/// How often the router is asked whether it is linked.
+const LOOK: Duration = Duration::from_millis(50);
+/// For routers of a network to hear which addresses a new one serves: they tell each other once a second.
+const SPREAD: Duration = Duration::from_secs(2);
 
 /// Steps that are being carried out.
 pub(crate) struct Acting<'a> {
     home: &'a Home,
     keeper: &'a Keeper,
     wanted: &'a Wanted,
+    /// What makes way for it.
+    old: Option<&'a Old>,
     done: Vec<Done>,
     /// What others did not allow and fails nothing, with why.
     denied: Vec<(Step, String)>,
@@ -48,8 +58,8 @@ enum Done {
 }
 
 impl<'a> Acting<'a> {
-    pub(crate) fn new(wanted: &'a Wanted, keeper: &'a Keeper) -> Acting<'a> {
-        Acting { home: &wanted.home, keeper, wanted, done: Vec::new(), denied: Vec::new() }
+    pub(crate) fn new(wanted: &'a Wanted, keeper: &'a Keeper, old: Option<&'a Old>) -> Acting<'a> {
+        Acting { home: &wanted.home, keeper, wanted, old, done: Vec::new(), denied: Vec::new() }
     }
 
     /// Carries all out. `say` hears of each before it begins; `made` are directories that were made for the gateway
@@ -130,6 +140,12 @@ impl<'a> Acting<'a> {
                 let (kind, name) = entity.place();
                 self.router().await?.delete(kind, name).await?;
             }
+            Step::Link { wait } => self.linked(*wait).await?,
+            Step::Release { entity } => self.old()?.router.release(entity).await?,
+            Step::Aside { .. } | Step::Halt { .. } => {
+                self.done.push(Done::Other(step.clone()));
+                return self.old()?.aside(matches!(step, Step::Halt { .. })).await;
+            }
             _ => {
                 // Half of it may be done when it fails.
                 self.done.push(Done::Other(step.clone()));
@@ -144,6 +160,32 @@ impl<'a> Acting<'a> {
 
     async fn router(&self) -> anyhow::Result<Management> {
         self.wanted.contact().management().await
+    }
+
+    fn old(&self) -> anyhow::Result<&'a Old> {
+        self.old.context("nothing makes way; this is a defect of Moorline, please report it")
+    }
+
+    /// Waits until the router is linked, and then for the network to know of its services.
+    async fn linked(&self, wait: u32) -> anyhow::Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(wait.into());
+        let contact = self.wanted.contact();
+        loop {
+            let asked = contact.status().await;
+            let up =
+                |status: &Value| status["uplinks"].as_array()?.iter().find(|uplink| uplink["state"] == "up").cloned();
+            let cause = match &asked {
+                Ok(status) if up(status).is_some() => break,
+                Ok(status) => status["uplinks"][0]["last_error"].as_str().unwrap_or("the network has not answered yet"),
+                Err(_) => "the router does not answer",
+            };
+            if Instant::now() >= deadline {
+                anyhow::bail!("it is not linked after {wait} s: {cause}");
+            }
+            sleep(LOOK).await;
+        }
+        sleep(SPREAD).await;
+        Ok(())
     }
 
     fn remember(&mut self, path: &Path) -> anyhow::Result<()> {
@@ -172,6 +214,12 @@ impl<'a> Acting<'a> {
             let undone = match step {
                 Step::Add { entity } => self.take(entity.place()).await,
                 Step::Take { entity } => self.put(entity).await,
+                Step::Release { entity } => match self.old() {
+                    Ok(old) => old.router.restore(entity).await,
+                    Err(none) => Err(none),
+                },
+                // When its files are there again.
+                Step::Link { .. } | Step::Aside { .. } | Step::Halt { .. } => continue,
                 _ => self.keeper.undo(step, &self.wanted.keeper).await,
             };
             left.extend(undone.err().map(|error| format!("{}: {error:#}", words(step))));
@@ -185,6 +233,11 @@ impl<'a> Acting<'a> {
             left.extend(undone.err().map(|error| format!("{}: {error:#}", path.display())));
         }
         left.extend(self.keeper.reread(&others, &self.wanted.keeper).await);
+        if let Some(old) =
+            self.old.filter(|_| others.iter().any(|step| matches!(step, Step::Aside { .. } | Step::Halt { .. })))
+        {
+            left.extend(old.back().await.err().map(|error| format!("the old gateway: {error:#}")));
+        }
         left
     }
 

@@ -65,6 +65,12 @@ impl Services {
         Ok(Services(all))
     }
 
+    /// What was configured of the services of some kinds, so that it can be added again.
+    pub(crate) fn configured(&self, kinds: &[&str]) -> Vec<Entity> {
+        let of = self.0.iter().filter(|(kind, _)| kinds.contains(kind));
+        of.filter_map(|(kind, attributes)| configured(kind, attributes)).collect()
+    }
+
     fn find(&self, kind: &str, name: &str) -> Option<&Attributes> {
         let found = self.0.iter().find(|(known, attributes)| *known == kind && named(attributes) == Some(name));
         found.map(|(_, attributes)| attributes)

@@ -9,6 +9,7 @@ pub(crate) mod found;
 pub(crate) mod home;
 pub(crate) mod keeper;
 pub(crate) mod live;
+pub(crate) mod old;
 pub(crate) mod plan;
 pub(crate) mod record;
 pub(crate) mod router;

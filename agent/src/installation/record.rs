@@ -56,6 +56,18 @@ pub(crate) struct Options {
     /// The site whose token it links with, by its id.
     #[serde(default)]
     pub(crate) site: Option<String>,
+    /// What it was before, where another tool made that.
+    #[serde(default)]
+    pub(crate) adoption: Option<Adoption>,
+}
+
+/// A gateway of another tool that is becoming one of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Adoption {
+    /// The other tool's directory of it.
+    pub(crate) directory: PathBuf,
+    /// It has become one, and what it was is gone.
+    pub(crate) done: bool,
 }
 
 impl Record {

@@ -41,6 +41,14 @@ pub(crate) enum Step {
     Add { entity: Entity },
     /// A service is taken from the running router; its connections go on.
     Take { entity: Entity },
+    /// What ran under the gateway's name before gives it away, and runs on.
+    Aside { name: String, then: String },
+    /// The same, but it ends: its connections do.
+    Halt { name: String, why: String },
+    /// The router is linked to its network, and the network knows its services; that may take so many seconds.
+    Link { wait: u32 },
+    /// The old router gives up a service, and with it a port; its connections go on.
+    Release { entity: Entity },
 }
 
 impl Step {
@@ -61,6 +69,10 @@ impl Step {
             Step::Restart { .. } => "restart",
             Step::Add { .. } => "add",
             Step::Take { .. } => "take",
+            Step::Aside { .. } => "aside",
+            Step::Halt { .. } => "stop",
+            Step::Link { .. } => "link",
+            Step::Release { .. } => "release",
         }
     }
 
@@ -80,6 +92,13 @@ impl Step {
             | Step::Replace { name, .. }
             | Step::Start { name }
             | Step::Restart { name, .. } => name.clone(),
+            Step::Aside { name, then } => format!("{name}: it runs on as {then}"),
+            Step::Halt { name, .. } => name.clone(),
+            Step::Link { .. } => "the new router to the network".to_owned(),
+            Step::Release { entity } => {
+                let (kind, name) = entity.place();
+                format!("{kind} {name} of the old router")
+            }
             Step::Add { entity } | Step::Take { entity } => {
                 let (kind, name) = entity.place();
                 format!("{kind} {name}")
@@ -89,12 +108,12 @@ impl Step {
 
     /// Why the router is started anew, if it is.
     pub(crate) fn restarts(&self) -> Option<&str> {
-        self.reason()
+        if matches!(self, Step::Halt { .. }) { None } else { self.reason() }
     }
 
     fn reason(&self) -> Option<&str> {
         match self {
-            Step::Restart { why, .. } | Step::Replace { why, .. } => Some(why),
+            Step::Restart { why, .. } | Step::Replace { why, .. } | Step::Halt { why, .. } => Some(why),
             _ => None,
         }
     }

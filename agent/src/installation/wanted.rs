@@ -71,6 +71,7 @@ impl fmt::Debug for HomeFile {
 pub(crate) type Certificates = Vec<(String, Zeroizing<Vec<u8>>)>;
 
 /// What it serves, and with which keys.
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) gateway: String,
     pub(crate) home: Home,

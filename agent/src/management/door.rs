@@ -1,7 +1,7 @@
 //! The ways to a router's management node.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use moorline_amqp::Sasl;
@@ -21,6 +21,8 @@ pub(crate) enum Door {
     /// A port of 127.0.0.1 that lets in who has a certificate: the one in the directory `identity`, which is also the
     /// router's own.
     Port { port: u16, identity: PathBuf },
+    /// A port of this host that lets in whoever is on it.
+    Plain { port: u16 },
 }
 
 /// What a management connection runs over.
@@ -33,6 +35,14 @@ impl Door {
         let (port, identity) = match self {
             Door::Socket(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
             Door::Port { port, identity } => (*port, identity),
+            Door::Plain { port } => {
+                let stream = match TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await {
+                    Ok(stream) => stream,
+                    // What was told to listen on localhost may do so there alone.
+                    Err(_) => TcpStream::connect((Ipv6Addr::LOCALHOST, *port)).await?,
+                };
+                return Ok(Box::new(stream));
+            }
         };
         let read = |file: &str| files::read_bounded(&identity.join(file), LARGEST_PEM);
         let (certificate, key) = (read("tls.crt")?, read("tls.key")?);
@@ -45,7 +55,7 @@ impl Door {
 
     pub(super) fn sasl(&self) -> Sasl {
         match self {
-            Door::Socket(_) => Sasl::None,
+            Door::Socket(_) | Door::Plain { .. } => Sasl::None,
             Door::Port { .. } => Sasl::External,
         }
     }
@@ -55,7 +65,7 @@ impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Door::Socket(path) => write!(f, "{}", path.display()),
-            Door::Port { port, .. } => write!(f, "127.0.0.1:{port}"),
+            Door::Port { port, .. } | Door::Plain { port } => write!(f, "127.0.0.1:{port}"),
         }
     }
 }

@@ -21,6 +21,7 @@ pub enum Operation {
     Stop,
     Restart,
     ResetFailed,
+    Detach,
     Probe,
 }
 
@@ -37,6 +38,7 @@ impl fmt::Display for Operation {
             Operation::Stop => "stop",
             Operation::Restart => "restart",
             Operation::ResetFailed => "reset",
+            Operation::Detach => "make a scope of the processes of",
             Operation::Probe => "try out the sandbox",
         })
     }

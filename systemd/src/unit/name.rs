@@ -4,10 +4,11 @@ use std::str::FromStr;
 use super::UnitFault;
 
 const SUFFIX: &str = ".service";
+const SCOPE: &str = ".scope";
 /// systemd's limit for the name of any unit, with its suffix.
 const LONGEST: usize = 255;
 
-/// The name of a service unit, such as `gateway.service`.
+/// The name of a service unit, such as `gateway.service`, or of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnitName(String);
 
@@ -23,9 +24,15 @@ impl UnitName {
         if fit { Ok(UnitName(format!("{stem}{SUFFIX}"))) } else { Err(UnitFault::Name { name: stem.to_owned() }) }
     }
 
-    /// The name without `.service`.
+    /// The unit `<stem>.scope`, which holds processes that others started. The stem is as for a service.
+    pub fn scope(stem: &str) -> Result<UnitName, UnitFault> {
+        UnitName::service(stem).map(|service| UnitName(format!("{}{SCOPE}", service.stem())))
+    }
+
+    /// The name without `.service` or `.scope`.
     pub fn stem(&self) -> &str {
-        self.0.strip_suffix(SUFFIX).unwrap_or(&self.0)
+        let stem = self.0.strip_suffix(SUFFIX).or_else(|| self.0.strip_suffix(SCOPE));
+        stem.unwrap_or(&self.0)
     }
 }
 

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what is missing")]
 
+mod adopted;
 mod agent;
 mod amqp_clients;
 mod bad_input;

@@ -229,6 +229,14 @@ impl WantedKeeper {
 }
 
 impl FoundKeeper {
+    /// What is there makes way first.
+    pub(crate) fn vacate(&mut self) {
+        match self {
+            FoundKeeper::Unit(found) => found.vacate(),
+            FoundKeeper::Container(found) => found.container = None,
+        }
+    }
+
     pub(crate) fn runs(&self) -> bool {
         match self {
             FoundKeeper::Unit(found) => found.state.is_running(),

@@ -12,7 +12,7 @@ use moorline_systemd::unit::{
     Account, Credential, Program, Readiness, SYSTEM_UNIT_DIRECTORY, Sandbox, ServiceUnit, UnitName,
     credentials_directory, user_unit_directory,
 };
-use moorline_systemd::{Manager, Scope, UnitState};
+use moorline_systemd::{Active, Manager, Scope, UnitState};
 use nix::unistd::Uid;
 use tokio::time::{Instant, sleep};
 
@@ -310,6 +310,15 @@ impl WantedUnit {
     /// Why what runs must be started again, if it must.
     pub(crate) fn outdated(&self, found: &FoundUnit) -> Option<&'static str> {
         (found.text.as_ref() != Some(&self.text)).then_some("its unit has changed")
+    }
+}
+
+impl FoundUnit {
+    /// As if there were no such unit.
+    pub(super) fn vacate(&mut self) {
+        self.text = None;
+        self.state.active = Active::Inactive;
+        self.state.enabled.clear();
     }
 }
 

@@ -1,0 +1,54 @@
+//! Gateways that Skupper's own tools made, adopted while they run: `moorline gateway adopt`.
+//!
+//! What those tools leave on a host is laid out here to the letter, with a router in it: this program's, which reads the same
+//! file, and the one that `SKROUTERD` names. Each test runs the test of the same name in `on_host` as a user of
+//! `tests/hosts/user-systemd`, or beside an engine of `tests/hosts/engine`.
+
+mod judge;
+mod on_host;
+mod skuppers;
+
+use moorline_tests::host::run_there;
+
+fn run(test: &str, place: &str, router: &str) {
+    let environment = [("PLACE", place), ("ROUTER", router)];
+    run_there("user-systemd", &[], &environment, &format!("adopted::on_host::{test}"));
+}
+
+fn with_each_router(test: &str, place: &str) {
+    run(test, place, "embedded");
+    match std::env::var("SKROUTERD") {
+        Ok(router) => run(test, place, &router),
+        Err(_) => println!("SKIPPED with skrouterd: SKROUTERD names no router"),
+    }
+}
+
+#[test]
+fn a_service_of_a_bundle_is_adopted_while_it_serves() {
+    with_each_router("a_service_is_adopted_while_it_serves", "bundle");
+}
+
+#[test]
+fn a_service_of_a_cluster_is_adopted_while_it_serves() {
+    with_each_router("a_service_is_adopted_while_it_serves", "cluster");
+}
+
+#[test]
+fn an_adoption_that_is_killed_is_finished_by_the_next() {
+    run("an_adoption_that_is_killed_is_finished_by_the_next", "cluster", "embedded");
+}
+
+#[test]
+fn an_adoption_that_fails_leaves_the_old_gateway_serving() {
+    with_each_router("an_adoption_that_fails_leaves_the_old_gateway_serving", "cluster");
+}
+
+#[test]
+fn a_gateway_that_does_not_run_is_adopted_too() {
+    run("a_gateway_that_does_not_run_is_adopted_too", "bundle", "embedded");
+}
+
+#[test]
+fn of_several_gateways_the_meant_one_is_adopted() {
+    run("of_several_gateways_the_meant_one_is_adopted", "cluster", "embedded");
+}

@@ -1,0 +1,224 @@
+//! What an adoption does, and what its clients see of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use moorline_tests::authority::Authority;
+use moorline_tests::command::stderr;
+use moorline_tests::definition::Definition;
+use moorline_tests::network::Gateway;
+use moorline_tests::peer::{connect_when_open, wait_until_dead};
+use moorline_tests::ports::free_port;
+use moorline_tests::process::{Process, eventually};
+
+use super::judge::Judge;
+use super::skuppers::{Place, Theirs, good, lay_out};
+use crate::installed::host::{Host, echoes};
+
+const STATE: &str = ".local/state/moorline/gateways/gate";
+
+const FILES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
+
+/// A user's host with a gateway of theirs, another gateway of the network, and a port for each direction.
+struct Ground {
+    host: Host,
+    theirs: Theirs,
+    _far: Gateway,
+    /// Through the binding of the gateway that is adopted.
+    bound: u16,
+    /// Through its forward.
+    forwarded: u16,
+}
+
+impl Ground {
+    fn new() -> Ground {
+        let host = Host::new();
+        let (bound, forwarded) = (free_port(), free_port());
+        let echo = host.echo.port();
+        let far = host.hub.gateway(&Definition::new("far").binding("far:7", echo).forward("echo:7", bound));
+        let definition = Definition::new("gate").binding("echo:7", echo).forward("far:7", forwarded);
+        let theirs = lay_out(&host.home, Place::of_environment(), &definition, free_port(), false);
+        theirs.start(&host.home, &std::env::var("ROUTER").unwrap());
+        let ground = Ground { host, theirs, _far: far, bound, forwarded };
+        drop(ground.client(bound));
+        drop(ground.client(forwarded));
+        ground
+    }
+
+    fn client(&self, port: u16) -> std::net::TcpStream {
+        eventually("the echo server answers", || {
+            let mut client = connect_when_open(port);
+            echoes(&mut client, b"hello").then_some(client)
+        })
+    }
+
+    /// It is one of ours now, and nothing of theirs is left.
+    fn is_ours(&self) {
+        assert!(!self.theirs.directory.exists(), "their directory is still there");
+        let unit = fs::read_to_string(&self.theirs.unit).unwrap();
+        assert!(unit.contains(STATE), "{unit}");
+        let units = self.host.systemctl(&["list-units", "--all"]);
+        assert!(!units.contains("adopt"), "{units}");
+        assert_eq!(self.host.systemctl(&["is-enabled", "gate.service"]).trim(), "enabled");
+        let key = self.host.home.join(STATE).join("skupper-router-certs/conn1-profile/tls.key");
+        assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(self.client(self.bound));
+        drop(self.client(self.forwarded));
+    }
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
+fn a_service_is_adopted_while_it_serves() {
+    let ground = Ground::new();
+    let host = &ground.host;
+    let before = host.tree();
+    let foretold = host.good(&["adopt", "--dry-run"]);
+    assert_eq!(host.tree(), before, "a dry run changed something: {foretold}");
+
+    let (mut through_binding, mut through_forward) = (ground.client(ground.bound), ground.client(ground.forwarded));
+    let judges = [Judge::of(ground.bound), Judge::of(ground.forwarded)];
+    let mut adopt =
+        Process::start("adopt", &mut host.command(&["adopt", "gate", "--drain-timeout", "3", "--wait", "60"]));
+    adopt.wait_for(&["drain", "of the old router"]);
+    assert!(echoes(&mut through_binding, b"still here"), "a connection was cut before its time was over");
+    assert!(echoes(&mut through_forward, b"still here"), "a connection was cut before its time was over");
+    adopt.wait_for(&["is adopted"]);
+    let said = adopt.said();
+    assert!(adopt.wait().success(), "{said}");
+    println!("{said}");
+    let [binding, forward] = judges.map(Judge::verdict);
+    println!("binding: {binding:?}\nforward: {forward:?}, {} ms without", forward.gap.as_millis());
+    assert!(said.contains("of the old router end now"), "{said}");
+    assert!(wait_until_dead(&mut through_binding).is_ok() && wait_until_dead(&mut through_forward).is_ok());
+    assert_eq!(binding.failed, 0, "an outage of the binding");
+    assert!(forward.good > 0 && binding.good > 0);
+    ground.is_ours();
+
+    // The words change it as any other.
+    let (echo, pid) = (host.echo.port().to_string(), host.pid());
+    host.good(&["bind", "more:7", "localhost", &echo, "--wait", "60"]);
+    assert_eq!(host.pid(), pid, "the router was started again");
+    let output = host.run(&["adopt", "gate"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("made no gateway \"gate\""), "{output:?}");
+    host.good(&["delete", "gate"]);
+    assert!(!ground.theirs.unit.exists());
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
+fn an_adoption_that_is_killed_is_finished_by_the_next() {
+    let mut killed_at = 0;
+    let mut last = 0;
+    while killed_at <= last {
+        let ground = Ground::new();
+        let host = &ground.host;
+        last = host.good(&["adopt", "--dry-run"]).lines().count();
+        let mut through_binding = ground.client(ground.bound);
+        let mut child = host.command(&["adopt", "--drain-timeout", "1", "--wait", "60"]);
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // Each step is said before it begins.
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said: Vec<String> = lines.map_while(Result::ok).take(killed_at + 1).collect();
+        child.kill().unwrap();
+        let ended = child.wait().unwrap();
+        println!("killed at: {}", said.last().unwrap());
+        assert!(
+            echoes(&mut through_binding, b"still here")
+                || said.last().unwrap().starts_with("remove")
+                || ended.success()
+        );
+        if ground.theirs.directory.exists() {
+            host.good(&["adopt", "--drain-timeout", "0", "--wait", "60"]);
+        }
+        ground.is_ours();
+        host.good(&["delete", "gate"]);
+        // Several at a time take too long.
+        killed_at += 1;
+        fs::remove_file(host.home.join("token.yaml")).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
+fn an_adoption_that_fails_leaves_the_old_gateway_serving() {
+    let ground = Ground::new();
+    let host = &ground.host;
+    let before = host.tree();
+    // Nothing was begun: the network does not take the key.
+    let certificates = ground.theirs.directory.join("skupper-router-certs/conn1-profile");
+    let stranger = Authority::new("another").client("gate");
+    let kept: Vec<Vec<u8>> = FILES.iter().map(|file| fs::read(certificates.join(file)).unwrap()).collect();
+    for (file, text) in FILES.iter().zip([&stranger.ca, &stranger.certificate, &stranger.key]) {
+        fs::write(certificates.join(file), text).unwrap();
+    }
+    let output = host.run(&["adopt", "--wait", "3"]);
+    assert!(output.status.code() == Some(1) && stderr(&output).contains("nothing was changed"), "{output:?}");
+    assert_eq!(host.tree(), before);
+    for (file, bytes) in FILES.iter().zip(kept) {
+        fs::write(certificates.join(file), bytes).unwrap();
+    }
+
+    // Half of it was done: a port that the old router had not is taken.
+    let file = ground.theirs.directory.join("config/skrouterd.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let door = format!(",[\"listener\", {{\"name\": \"more\", \"host\": \"localhost\", \"port\": {port}}}]\n]\n");
+    fs::write(&file, text.trim_end().strip_suffix(']').unwrap().to_owned() + &door).unwrap();
+    let output = host.run(&["adopt", "--wait", "60"]);
+    let said = stderr(&output);
+    assert!(output.status.code() == Some(1) && said.contains("everything is as it was"), "{said}");
+    assert_eq!(host.tree(), before, "something stays behind");
+    assert_eq!(host.systemctl(&["is-active", "gate.service"]).trim(), "active");
+    let unit = fs::read_to_string(&ground.theirs.unit).unwrap();
+    assert!(unit.contains("Qpid Dispatch router daemon"), "{unit}");
+    drop(taken);
+    fs::write(&file, text).unwrap();
+    drop(ground.client(ground.bound));
+    drop(ground.client(ground.forwarded));
+    host.good(&["adopt", "--drain-timeout", "0", "--wait", "60"]);
+    ground.is_ours();
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
+fn a_gateway_that_does_not_run_is_adopted_too() {
+    let ground = Ground::new();
+    let host = &ground.host;
+    host.systemctl(&["stop", "gate.service"]);
+    let directory = ground.theirs.directory.display().to_string();
+    host.good(&["adopt", &directory, "--keep-files", "--wait", "60"]);
+    assert!(ground.theirs.directory.exists());
+    // It is one of ours, whatever else is to be done with what it was.
+    host.good(&["expose", "more", "localhost", &host.echo.port().to_string(), "--gateway", "gate", "--wait", "60"]);
+    assert!(host.good(&["adopt", "gate"]).contains("is adopted"));
+    ground.is_ours();
+    let definition = fs::read_to_string(host.home.join(STATE).join("gateway.yaml")).unwrap();
+    assert!(definition.contains("address: more:"), "{definition}");
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
+fn of_several_gateways_the_meant_one_is_adopted() {
+    let ground = Ground::new();
+    let host = &ground.host;
+    let data = host.home.join(".local/share/skupper");
+    fs::create_dir_all(data.join("bundle")).unwrap();
+    good(Command::new("cp").arg("-R").arg(&ground.theirs.directory).arg(data.join("bundle/other")));
+    let refused = |arguments: &[&str]| {
+        let output = host.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        stderr(&output)
+    };
+    let said = refused(&["adopt"]);
+    assert!(said.contains("gate (service, runs") && said.contains("other (does not run"), "{said}");
+    assert!(refused(&["adopt", "none"]).contains("made no gateway \"none\""));
+    host.good(&["adopt", "gate", "--drain-timeout", "0", "--wait", "60"]);
+    ground.is_ours();
+    // Another of the same name.
+    fs::rename(data.join("bundle/other"), data.join("bundle/gate")).unwrap();
+    assert!(refused(&["adopt"]).contains("is installed already"));
+}
