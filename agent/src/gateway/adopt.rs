@@ -188,8 +188,8 @@ impl Arguments {
             doctor::beside(&parts).await?;
         }
         let mut planned = match &services {
-            // Its ports are the old router's yet.
-            Some(services) if !runs => {
+            // Its ports are the old router's yet, and a router does not start without them.
+            Some(services) if whole.starts() => {
                 let mut part = parts;
                 part.config.listeners.clear();
                 part.config.tcp_listeners.clear();

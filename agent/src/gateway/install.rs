@@ -259,10 +259,15 @@ impl Planned {
         verify(&gateway, &contact, wait).await
     }
 
+    /// Whether its router begins, anew or for the first time.
+    pub(super) fn starts(&self) -> bool {
+        let starts = |step: &Step| matches!(step, Step::Start { .. } | Step::Restart { .. } | Step::Replace { .. });
+        self.steps.iter().any(starts)
+    }
+
     /// Has the router started anew, whatever else is to be done.
     pub(super) fn restart(&mut self) {
-        let starts = |step: &Step| matches!(step, Step::Start { .. } | Step::Restart { .. } | Step::Replace { .. });
-        if !self.steps.iter().any(starts) {
+        if !self.starts() {
             let (name, why) = (self.wanted.keeper.name(), "it was asked for".to_owned());
             self.steps.push(Step::Restart { name, why });
         }

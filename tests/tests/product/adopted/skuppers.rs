@@ -86,7 +86,8 @@ impl Theirs {
         let file = self.directory.join("config/skrouterd.json");
         let skrouterd = home.join("skrouterd");
         let run = match router {
-            "embedded" => format!("{} router", program().display()),
+            // As the network's own, it does not drain.
+            "embedded" => format!("{} router --drain-timeout 0", program().display()),
             program => program.to_owned(),
         };
         // skrouterd leaves what their script did not fill in as it is.
