@@ -20,11 +20,20 @@ pub(crate) fn own_cpu() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
-/// What the processes have in memory (`VmRSS`), in KiB.
+/// What the processes have in memory (`VmRSS`), in KiB. Pages of programs and libraries are in it, which they may share.
 pub(crate) fn resident(processes: &[u32]) -> f64 {
+    status(processes, "VmRSS:")
+}
+
+/// What of it is theirs alone (`RssAnon`), in KiB.
+pub(crate) fn anonymous(processes: &[u32]) -> f64 {
+    status(processes, "RssAnon:")
+}
+
+fn status(processes: &[u32], key: &str) -> f64 {
     let of_one = |id: &u32| {
         let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         line.trim().trim_end_matches(" kB").parse::<f64>().ok()
     };
     processes.iter().filter_map(of_one).sum()
@@ -63,7 +72,7 @@ mod tests {
         assert!((0..100_000).fold(1_u64, |sum, n| sum.rotate_left(3) ^ n) > 0);
         assert!(cpu(&own) > before);
         assert!(own_cpu() >= before);
-        assert!(resident(&own) > 100.0);
+        assert!(resident(&own) > anonymous(&own) && anonymous(&own) > 50.0);
         assert_eq!(family(own[0])[0], own[0]);
         assert!(stolen().1 > 0);
     }

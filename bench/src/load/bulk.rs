@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use super::{Case, Load, Scene};
 use crate::figure::Figure;
 use crate::generator::streams::{Streams, Way};
+use crate::process::resident;
 use crate::window::during;
 
 pub(super) fn load() -> Load {
@@ -37,6 +38,10 @@ fn measure(scene: &mut Scene<'_>, count: usize, way: Way) -> Result<Vec<Figure>>
     ensure!(spent.counted > 0, "no byte arrived in {:.1} s", spent.seconds);
     let mut figures = vec![Figure::new("Gb/s", spent.counted as f64 * 8.0 / 1e9 / spent.seconds)];
     figures.extend(spent.per_gb(spent.counted));
+    let memory = resident(&scene.chain.edge());
+    if memory > 0.0 {
+        figures.push(Figure::new("edge memory afterwards, MiB", memory / 1024.0));
+    }
     figures.push(spent.steal());
     Ok(figures)
 }

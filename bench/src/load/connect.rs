@@ -9,7 +9,7 @@ use crate::generator::open::open;
 use crate::window::during;
 
 pub(super) fn load() -> Load {
-    let cases = [0, 8000].map(|others| Case::new(format!("{others} open"), move |scene| measure(scene, others)));
+    let cases = [0, 4000, 8000].map(|others| Case::new(format!("{others} open"), move |scene| measure(scene, others)));
     Load {
         name: "connect",
         about: "Connections of one byte there and back, eight at a time, beside others that are open and idle.",

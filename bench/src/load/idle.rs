@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::{Case, Load, Scene};
 use crate::figure::Figure;
 use crate::generator::open::open;
-use crate::process::resident;
+use crate::process::{anonymous, resident};
 use crate::window::Window;
 
 /// After how long it is asked what was given back.
@@ -81,6 +81,10 @@ fn memory(scene: &Scene<'_>, step: &str, figures: &mut Vec<Figure>) -> Memory {
         if kibibytes > 0.0 {
             figures.push(Figure::new(name, kibibytes / 1024.0).at(step));
         }
+    }
+    let own = anonymous(&scene.chain.edge());
+    if own > 0.0 {
+        figures.push(Figure::new("edge memory without its program's file, MiB", own / 1024.0).at(step));
     }
     Memory { edge, interior }
 }
