@@ -70,6 +70,12 @@ impl Judge {
     }
 }
 
+/// A connection that the network sends to the old router in the instant in which that gives its server up ends at once, and
+/// nobody but the network's routers could help it. Of those made all the time, that may be one.
+pub(super) fn no_outage(verdict: &Verdict) {
+    assert!(verdict.good > 100 && verdict.failed <= 1, "an outage: {verdict:?}");
+}
+
 fn echo(port: u16) -> bool {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let Ok(mut client) = TcpStream::connect_timeout(&address, DEADLINE) else { return false };

@@ -4,6 +4,7 @@
 //! file, and the one that `SKROUTERD` names. Each test runs the test of the same name in `on_host` as a user of
 //! `tests/hosts/user-systemd`, or beside an engine of `tests/hosts/engine`.
 
+mod contained;
 mod judge;
 mod on_host;
 mod skuppers;
@@ -51,4 +52,24 @@ fn a_gateway_that_does_not_run_is_adopted_too() {
 #[test]
 fn of_several_gateways_the_meant_one_is_adopted() {
     run("of_several_gateways_the_meant_one_is_adopted", "cluster", "embedded");
+}
+
+fn beside(engine: &str, test: &str) {
+    let environment = [("ENGINE", engine)];
+    run_there("engine", &[engine], &environment, &format!("adopted::contained::{test}"));
+}
+
+#[test]
+fn a_docker_container_is_adopted_while_it_serves() {
+    beside("docker", "a_container_is_adopted_while_it_serves");
+}
+
+#[test]
+fn a_podman_container_is_adopted_while_it_serves() {
+    beside("podman", "a_container_is_adopted_while_it_serves");
+}
+
+#[test]
+fn a_podman_container_without_root_is_adopted_while_it_serves() {
+    beside("rootless", "a_container_is_adopted_while_it_serves");
 }
