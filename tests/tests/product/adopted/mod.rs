@@ -73,3 +73,14 @@ fn a_podman_container_is_adopted_while_it_serves() {
 fn a_podman_container_without_root_is_adopted_while_it_serves() {
     beside("rootless", "a_container_is_adopted_while_it_serves");
 }
+
+#[test]
+fn a_service_becomes_a_container() {
+    let environment = [("PLACE", "bundle"), ("ROUTER", "embedded")];
+    run_there("engine", &["rootless"], &environment, "adopted::on_host::a_service_becomes_a_container");
+}
+
+#[test]
+fn what_no_definition_says_is_taken_over_all_the_same() {
+    run("what_no_definition_says_is_taken_over_all_the_same", "cluster", "embedded");
+}

@@ -227,3 +227,37 @@ fn of_several_gateways_the_meant_one_is_adopted() {
     fs::rename(data.join("bundle/other"), data.join("bundle/gate")).unwrap();
     assert!(refused(&["adopt"]).contains("is installed already"));
 }
+
+#[test]
+#[ignore = "for tests/hosts/engine"]
+fn a_service_becomes_a_container() {
+    let ground = Ground::new();
+    let judge = Judge::of(ground.bound);
+    println!("{}", ground.host.good(&["adopt", "-t", "podman", "--drain-timeout", "0", "--wait", "60"]));
+    no_outage(&judge.verdict());
+    assert!(!ground.theirs.directory.exists() && !ground.theirs.unit.exists(), "something of theirs is left");
+    assert_eq!(good(Command::new("podman").args(["ps", "--format", "{{.Names}}"])).trim(), "gate");
+    drop(ground.client(ground.bound));
+    drop(ground.client(ground.forwarded));
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
+fn what_no_definition_says_is_taken_over_all_the_same() {
+    let ground = Ground::new();
+    let host = &ground.host;
+    let file = ground.theirs.directory.join("config/skrouterd.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let log = ",[\"log\", {\"module\": \"DEFAULT\", \"enable\": \"info+\"}]]";
+    fs::write(&file, text.trim_end().strip_suffix(']').unwrap().to_owned() + log).unwrap();
+    let output = host.run(&["adopt", "--drain-timeout", "0", "--wait", "60"]);
+    let said = stderr(&output);
+    assert!(output.status.success() && said.contains("no definition says log \"DEFAULT\""), "{said}");
+    ground.is_ours();
+    let output = host.run(&["bind", "more:7", "localhost", "7", "--gateway", "gate"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("has no definition"), "{output:?}");
+    // One of the user's own does.
+    host.write(&ground.definition);
+    host.good(&["apply", "gate.yaml", "--wait", "60"]);
+    host.good(&["bind", "more:7", "localhost", &host.echo.port().to_string(), "--gateway", "gate", "--wait", "60"]);
+}
