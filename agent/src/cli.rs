@@ -73,13 +73,7 @@ const SKUPPER: &str = "skupper";
 impl Cli {
     /// What the process was asked for. Ends it when that cannot be understood, or was for help.
     pub(crate) fn of_process() -> Cli {
-        let called = std::env::args_os().next().map(PathBuf::from);
-        let called = called.as_deref().and_then(Path::file_name);
-        let command = match called.is_some_and(|name| name == SKUPPER) {
-            true => Cli::command().name(SKUPPER).bin_name(SKUPPER),
-            false => Cli::command(),
-        };
-        Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
     }
 
     /// Does what the command line asks for.
@@ -96,6 +90,16 @@ impl Cli {
             Command::Health(arguments) => arguments.run(),
             Command::Docs(command) => command.run(),
         }
+    }
+}
+
+/// The command line, by the name that the program was called.
+pub(crate) fn command() -> clap::Command {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let called = called.as_deref().and_then(Path::file_name);
+    match called.is_some_and(|name| name == SKUPPER) {
+        true => Cli::command().name(SKUPPER).bin_name(SKUPPER),
+        false => Cli::command(),
     }
 }
 

@@ -147,7 +147,9 @@ impl DefinitionFile {
     pub(crate) fn show(&self) {
         match &self.unread {
             Some(problem) => output::error(&problem.message),
-            None => output::tell(&render(&self.checked.problems, &self.name, &self.text, output::coloured())),
+            None => {
+                output::tell(&render(&self.checked.problems, &self.name, &self.text, output::coloured(&io::stderr())))
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod agent;
 mod cli;
+mod completion;
 mod definition_file;
 mod demo;
 mod directories;
@@ -31,6 +32,7 @@ mod tree;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    completion::answer();
     match cli::Cli::of_process().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

@@ -2,44 +2,82 @@
 
 use std::fmt;
 
+use crate::output::{GREEN, PLAIN, RED};
+
+/// What a line means to who looks for trouble.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Bad,
+}
+
 /// A line, and the lines below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tree {
     line: String,
+    tone: Tone,
     below: Vec<Tree>,
 }
 
 impl Tree {
     pub(crate) fn new(line: impl Into<String>) -> Tree {
-        Tree { line: line.into(), below: Vec::new() }
+        Tree { line: line.into(), tone: Tone::Plain, below: Vec::new() }
+    }
+
+    /// As it should be.
+    pub(crate) fn good(self) -> Tree {
+        Tree { tone: Tone::Good, ..self }
+    }
+
+    /// Not as it should be.
+    pub(crate) fn bad(self) -> Tree {
+        Tree { tone: Tone::Bad, ..self }
     }
 
     /// Adds a line below, to which more can be added.
-    pub(crate) fn add(&mut self, line: impl Into<String>) -> &mut Tree {
-        self.below.push(Tree::new(line));
+    pub(crate) fn add(&mut self, line: impl Into<Tree>) -> &mut Tree {
+        self.below.push(line.into());
         let last = self.below.len() - 1;
         &mut self.below[last]
     }
 
     /// Adds lines below, which have none of their own.
-    pub(crate) fn leaves(&mut self, lines: impl IntoIterator<Item = String>) {
-        self.below.extend(lines.into_iter().map(Tree::new));
+    pub(crate) fn leaves(&mut self, lines: impl IntoIterator<Item = impl Into<Tree>>) {
+        self.below.extend(lines.into_iter().map(Into::into));
+    }
+
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let colour = match self.tone {
+            Tone::Good if f.alternate() => GREEN,
+            Tone::Bad if f.alternate() => RED,
+            _ => return f.write_str(&self.line),
+        };
+        write!(f, "{colour}{}{PLAIN}", self.line)
     }
 
     fn draw(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
         for (index, child) in self.below.iter().enumerate() {
             let (branch, rest) = if index + 1 == self.below.len() { ("╰─ ", "   ") } else { ("├─ ", "│  ") };
-            write!(f, "\n{indent}{branch}{}", child.line)?;
+            write!(f, "\n{indent}{branch}")?;
+            child.say(f)?;
             child.draw(f, &format!("{indent}{rest}"))?;
         }
         Ok(())
     }
 }
 
-/// Without a newline at its end.
+impl<S: Into<String>> From<S> for Tree {
+    fn from(line: S) -> Tree {
+        Tree::new(line)
+    }
+}
+
+/// Without a newline at its end; `{:#}` in colours.
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.line)?;
+        self.say(f)?;
         self.draw(f, "")
     }
 }
@@ -47,6 +85,14 @@ impl fmt::Display for Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_only_where_they_are_asked_for() {
+        let mut tree = Tree::new("one");
+        tree.leaves([Tree::new("up").good(), Tree::new("down").bad()]);
+        assert_eq!(tree.to_string(), "one\n├─ up\n╰─ down");
+        assert_eq!(format!("{tree:#}"), "one\n├─ \x1b[32mup\x1b[0m\n╰─ \x1b[1;31mdown\x1b[0m");
+    }
 
     #[test]
     fn branches() {

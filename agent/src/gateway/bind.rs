@@ -11,6 +11,7 @@ use super::places::{ServiceName, server};
 use super::protocol::ProtocolArguments;
 use super::reach::Asked;
 use crate::cli::closing;
+use crate::completion;
 use crate::failure::{Blame, Failure};
 use crate::output::say;
 
@@ -49,7 +50,7 @@ pub(crate) struct Bind {
 #[command(after_long_help = closing!("moorline gateway unbind mydb"))]
 pub(crate) struct Unbind {
     /// The service's name on the network; NAME:PORT for one port of several
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = completion::bound())]
     address: String,
 
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::installation::home::Home;
 use crate::installation::read_text;
 use crate::installation::record::Record;
 use crate::installation::turn::Turn;
-use crate::output;
+use crate::output::{self, Progress};
 use crate::service::{announced, known};
 
 /// What every change takes.
@@ -168,7 +168,9 @@ impl Change {
             planned.foretell();
             return Ok(());
         };
-        let (contact, notes) = planned.act(turn, |_| ()).await?;
+        let progress = Progress::begin();
+        let (contact, notes) = planned.act(turn, |step| progress.tell(step)).await?;
+        drop(progress);
         // Later ones are told by `status`.
         if chosen.first {
             notes.iter().for_each(|note| output::warning(note));

@@ -10,6 +10,7 @@ use super::install::block_on;
 use super::which::WhichArguments;
 use crate::agent::record::AgentRecord;
 use crate::cli::closing;
+use crate::completion;
 use crate::failure::{Blame, Failure};
 use crate::installation::home::Home;
 use crate::installation::record::Record;
@@ -25,7 +26,7 @@ use crate::output::say;
 #[command(after_long_help = closing!("moorline gateway delete database", "moorline gateway delete --bundle ./unpacked"))]
 pub(crate) struct Arguments {
     /// The gateway [default: HOSTNAME-USER, as Skupper calls it; where that is not installed, the only one that is]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = completion::gateways())]
     name: Option<String>,
 
     /// The gateway of the bundle that was unpacked into a directory

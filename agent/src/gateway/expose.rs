@@ -11,6 +11,7 @@ use super::install::{HowArguments, block_on};
 use super::places::{ServiceName, server};
 use super::protocol::ProtocolArguments;
 use crate::cli::closing;
+use crate::completion;
 use crate::failure::Failure;
 
 const INCOMPLETE: &str = "Gateway service address, target host and port must all be specified";
@@ -59,7 +60,7 @@ pub(crate) struct Expose {
 ))]
 pub(crate) struct Unexpose {
     /// The service's name on the network; NAME:PORT for one port of several
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = completion::bound())]
     address: String,
 
     /// Delete the gateway if no services remain

@@ -15,6 +15,7 @@ use super::places::{ServiceName, local_ports};
 use super::protocol::ProtocolArguments;
 use super::reach::Asked;
 use crate::cli::closing;
+use crate::completion;
 use crate::failure::{Blame, Failure};
 use crate::output;
 
@@ -30,7 +31,7 @@ use crate::output;
 ))]
 pub(crate) struct Forward {
     /// The service's name on the network; NAME:PORT where its port is another than the local one
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = completion::of_network())]
     address: String,
 
     /// The local port, or SERVICEPORT:LOCALPORT
@@ -59,7 +60,7 @@ pub(crate) struct Forward {
 #[command(after_long_help = closing!("moorline gateway unforward mydb"))]
 pub(crate) struct Unforward {
     /// The service's name on the network; NAME:PORT for one port of several
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = completion::forwarded())]
     address: String,
 
     #[command(flatten)]

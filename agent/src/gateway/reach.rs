@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::verify::{LOOK, Link, status};
 use crate::failure::Failure;
 use crate::installation::contact::Contact;
+use crate::output::Progress;
 
 /// How long to wait until a change works.
 #[derive(Debug, Default, Args)]
@@ -42,6 +43,7 @@ pub(super) async fn verify(gateway: &str, contact: &Contact, wait: &Wait, servic
         return Ok(());
     }
     let deadline = Instant::now() + Duration::from_secs(wait.wait.into());
+    let progress = Progress::begin();
     loop {
         let status = status(contact, deadline).await?;
         let link = Link::of(&status);
@@ -52,6 +54,8 @@ pub(super) async fn verify(gateway: &str, contact: &Contact, wait: &Wait, servic
         if link.is_up() && troubles.is_empty() {
             return Ok(());
         }
+        let waits_for = if link.is_up() { troubles.first().map(|trouble| trouble.words.as_str()) } else { None };
+        progress.tell(waits_for.unwrap_or("waiting for the link to the network"));
         let hopeless = troubles.iter().any(|trouble| trouble.lasts);
         if Instant::now() >= deadline || hopeless {
             if !link.is_up() && !hopeless {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::failure::Failure;
 use crate::installation::contact::Contact;
-use crate::output::say;
+use crate::output::{Progress, say};
 
 /// How often the router is asked.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
@@ -16,6 +16,8 @@ pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// Says what the router says: linked, or not within `wait` seconds; and every port that cannot be opened.
 pub(super) async fn verify(gateway: &str, contact: &Contact, wait: u32) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_secs(wait.into());
+    let progress = Progress::begin();
+    progress.tell("waiting for the link to the network");
     loop {
         let status = status(contact, deadline).await?;
         let link = Link::of(&status);
@@ -24,6 +26,7 @@ pub(super) async fn verify(gateway: &str, contact: &Contact, wait: u32) -> Resul
             if !failed.is_empty() {
                 return Err(Failure::Runtime(anyhow!("gateway {gateway:?} runs, but\n  {}", failed.join("\n  "))));
             }
+            drop(progress);
             return link.verdict(gateway, wait);
         }
         sleep(LOOK).await;

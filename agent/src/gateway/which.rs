@@ -4,6 +4,7 @@ use anyhow::anyhow;
 use clap::Args;
 use moorline_definition::GatewayName;
 
+use crate::completion;
 use crate::failure::{Blame, Failure};
 use crate::host;
 use crate::installation::home::Home;
@@ -15,7 +16,7 @@ pub(crate) struct WhichArguments {
     /// The gateway
     ///
     /// [default: HOSTNAME-USER, as Skupper calls it; where that is not installed, the only one that is]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::gateways())]
     gateway: Option<GatewayName>,
 }
 

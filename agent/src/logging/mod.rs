@@ -79,7 +79,7 @@ fn begin(levels: Targets, format: Format) {
         Format::Text if journal::reads_stderr() => {
             lines.with_writer(journal::Prioritised).without_time().with_level(false).with_ansi(false).boxed()
         }
-        Format::Text => lines.with_ansi(output::coloured()).boxed(),
+        Format::Text => lines.with_ansi(output::coloured(&std::io::stderr())).boxed(),
         Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };
     let recent = Arc::new(Recent::default());

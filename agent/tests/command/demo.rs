@@ -75,7 +75,9 @@ fn man_pages_and_completions_come_from_the_command_line() {
     for shell in ["bash", "zsh", "fish"] {
         let ended = place.moorline(&["docs", "completions", shell]);
         assert_eq!(ended.code, Some(0));
-        assert!(ended.out.contains("gateway"));
+        assert!(ended.out.contains("COMPLETE"), "{}", ended.out);
+        // They ask the program, as it was called.
+        assert!(ended.out.contains(env!("CARGO_BIN_EXE_moorline")), "{}", ended.out);
     }
 }
 
@@ -83,4 +85,15 @@ fn man_pages_and_completions_come_from_the_command_line() {
 fn the_version_is_said() {
     let ended = Place::new().moorline(&["--version"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), concat!("moorline ", env!("CARGO_PKG_VERSION"), "\n")));
+}
+
+#[test]
+fn the_reference_is_what_help_says() {
+    let ended = Place::new().moorline(&["docs", "reference"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path, &ended.out).unwrap();
+    }
+    assert!(ended.out == fs::read_to_string(path).unwrap(), "docs/reference.md is old; UPDATE_GOLDEN=1 rewrites it");
 }

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 
 use super::install::block_on;
 use crate::cli::closing;
+use crate::completion;
 use crate::failure::{Blame, Failure};
 use crate::installation::installed;
 use crate::installation::keeper::GatewayType;
 use crate::installation::keeper::unit::lingers;
-use crate::output::say;
+use crate::output::{coloured, say};
 use crate::tree::Tree;
 use standing::Standing;
 
@@ -39,7 +40,7 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 ))]
 pub(crate) struct Arguments {
     /// One gateway [default: all of this user's]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = completion::gateways())]
     name: Option<String>,
 
     /// Text for people, or JSON or YAML on stdout for machines
@@ -134,8 +135,9 @@ fn tree(standings: &[Standing], lingers: Linger) -> String {
     let mut tree = Tree::new("Gateway Definition:");
     standings.iter().for_each(|standing| standing.draw(&mut tree));
     let by_systemd = standings.iter().any(|standing| standing.kind() == Some(GatewayType::Service));
+    let tree = if coloured(&std::io::stdout()) { format!("{tree:#}") } else { tree.to_string() };
     match by_systemd && lingers == Linger::Off {
         true => format!("{tree}\nthey end when you log out: {}", logind::enable_command(&User::current())),
-        false => tree.to_string(),
+        false => tree,
     }
 }

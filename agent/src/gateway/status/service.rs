@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::installation::router::forward_name;
+use crate::tree::Tree;
 
 /// What `status` tells of a service. A router that does not count something leaves it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -123,11 +124,12 @@ impl Service {
     }
 
     /// What else is known of it, a line each.
-    pub(super) fn facts(&self) -> Vec<String> {
+    pub(super) fn facts(&self) -> Vec<Tree> {
+        let bad = |line: String| Tree::new(line).bad();
         let mut facts = Vec::new();
         match self.state.as_deref() {
-            Some("failed") => facts.push("its port cannot be opened".to_owned()),
-            Some("waiting") => facts.push("closed: no site of the network has a server for it".to_owned()),
+            Some("failed") => facts.push(bad("its port cannot be opened".to_owned())),
+            Some("waiting") => facts.push(bad("closed: no site of the network has a server for it".to_owned())),
             _ => {}
         }
         let traffic: Vec<String> = [
@@ -141,9 +143,9 @@ impl Service {
         .flatten()
         .collect();
         if !traffic.is_empty() {
-            facts.push(traffic.join(", "));
+            facts.push(traffic.join(", ").into());
         }
-        facts.extend(self.last_error.as_ref().map(|error| format!("last error: {error}")));
+        facts.extend(self.last_error.as_ref().map(|error| bad(format!("last error: {error}"))));
         facts
     }
 }
@@ -172,6 +174,10 @@ mod tests {
 
     use super::*;
 
+    fn told(service: &Service) -> Vec<String> {
+        service.facts().iter().map(Tree::to_string).collect()
+    }
+
     #[test]
     fn lines_as_skupper_writes_them() {
         let text = r#"[["router", {"id": "g", "mode": "edge"}],
@@ -186,13 +192,13 @@ mod tests {
         let [bindings, forwards] = of(&parse(text, &|_| None).unwrap(), None, &router);
         assert_eq!(bindings[0].line(), "mydb:3306 tcp mydb:3306 localhost 3306");
         assert_eq!(
-            bindings[0].facts(),
+            told(&bindings[0]),
             ["3 open, 12 connections, 1.2 MB in, 999 B out".to_owned(), "last error: refused".to_owned()]
         );
         assert_eq!(bindings[1].line(), "web:8080 http web:8080 10.0.0.5 8081");
         assert!(bindings[1].facts().is_empty());
         assert_eq!(forwards[0].line(), "api:443 tcp api:443  8443:8443");
-        assert!(forwards[0].facts()[0].starts_with("closed: "));
+        assert!(told(&forwards[0])[0].starts_with("closed: "));
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Standing {
     /// Skupper's lines, and below them what it does not tell.
     pub(super) fn draw(&self, tree: &mut Tree) {
         if self.kind.is_none() {
-            tree.add(format!("{}: {}", self.name, self.words));
+            tree.add(Tree::new(format!("{}: {}", self.name, self.words)).bad());
             return;
         }
         let version = self.router.as_ref().and_then(|router| router["version"].as_str());
@@ -139,7 +139,7 @@ impl Standing {
         let kind = self.kind.unwrap_or_default().name();
         let gateway = tree.add(format!("{} type:{kind} version:{version}", self.name));
         if !self.running {
-            gateway.add(format!("does not run: {}", self.words));
+            gateway.add(Tree::new(format!("does not run: {}", self.words)).bad());
             return;
         }
         if self.restarts > 0 {
@@ -151,9 +151,9 @@ impl Standing {
             Some(router) if router["draining"] == true => Some("it is being stopped"),
             Some(_) => None,
         };
-        gateway.leaves(trouble.map(str::to_owned));
+        gateway.leaves(trouble.map(|trouble| Tree::new(trouble).bad()));
         gateway.leaves(self.uplinks().iter().map(uplink_line));
-        gateway.leaves(self.gaps.iter().cloned());
+        gateway.leaves(self.gaps.iter().map(|gap| Tree::new(gap).bad()));
         for (title, services) in [("Bindings:", &self.bindings), ("Forwards:", &self.forwards)] {
             if services.is_empty() {
                 continue;
@@ -170,14 +170,14 @@ impl Standing {
     }
 }
 
-fn uplink_line(uplink: &Value) -> String {
+fn uplink_line(uplink: &Value) -> Tree {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let place = format!("{}:{}", text(&uplink["host"]), uplink["port"]);
     let end = uplink["certificate_not_after"].as_str();
     let end = end.map(|end| format!(", certificate until {end}")).unwrap_or_default();
     match text(&uplink["state"]).as_str() {
-        "up" => format!("linked to {place} (router {}){end}", text(&uplink["peer"]["container"])),
-        "standby" => format!("could link to {place}{end}"),
-        _ => format!("not linked to {place}: {}{end}", text(&uplink["last_error"])),
+        "up" => Tree::new(format!("linked to {place} (router {}){end}", text(&uplink["peer"]["container"]))).good(),
+        "standby" => format!("could link to {place}{end}").into(),
+        _ => Tree::new(format!("not linked to {place}: {}{end}", text(&uplink["last_error"]))).bad(),
     }
 }

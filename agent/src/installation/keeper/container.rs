@@ -151,7 +151,7 @@ impl ContainerKeeper {
             Step::Fetch { name } => {
                 let mut fetching = Fetching::begin();
                 let fetched = engine.pull(name, &mut |progress| fetching.heard(progress)).await;
-                fetching.end();
+                drop(fetching);
                 fetched?;
             }
             Step::Create { .. } => drop(engine.create(&wanted.container).await?),

@@ -1,31 +1,28 @@
 //! How far the fetching of an image is, for people: a bar on a terminal, elsewhere a line for each stage.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal};
 
 use moorline_containers::PullProgress;
 
-use crate::output::tell;
+use crate::output::{Progress, tell};
 
 /// Cells of the bar.
 const WIDTH: u64 = 30;
 /// Engines have a dozen stages; more than these are not told.
 const STAGES: usize = 50;
 const MEGABYTE: f64 = 1_000_000.0;
-/// To the beginning of the line, and nothing on it.
-const CLEAR: &str = "\r\x1b[K";
 
 /// An image that is being fetched.
 pub(super) struct Fetching {
     /// Bytes that are done, and all, by layer.
     layers: BTreeMap<String, (u64, u64)>,
     stages: BTreeSet<String>,
-    terminal: bool,
+    progress: Progress,
 }
 
 impl Fetching {
     pub(super) fn begin() -> Fetching {
-        Fetching { layers: BTreeMap::new(), stages: BTreeSet::new(), terminal: io::stderr().is_terminal() }
+        Fetching { layers: BTreeMap::new(), stages: BTreeSet::new(), progress: Progress::begin() }
     }
 
     pub(super) fn heard(&mut self, progress: PullProgress) {
@@ -38,17 +35,10 @@ impl Fetching {
             }
             PullProgress::Message(text) => text,
         };
-        if self.terminal {
-            tell(&format!("{CLEAR}{}", self.bar()));
+        if self.progress.is_seen() {
+            self.progress.tell(self.bar());
         } else if self.stages.len() < STAGES && self.stages.insert(stage.clone()) {
             tell(&format!("  {}\n", stage.replace(char::is_control, " ")));
-        }
-    }
-
-    /// Leaves no bar behind.
-    pub(super) fn end(&self) {
-        if self.terminal {
-            tell(CLEAR);
         }
     }
 
@@ -68,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_bar_counts_all_layers() {
-        let mut fetching = Fetching { layers: BTreeMap::new(), stages: BTreeSet::new(), terminal: false };
+        let mut fetching = Fetching { layers: BTreeMap::new(), stages: BTreeSet::new(), progress: Progress::begin() };
         assert!(fetching.bar().ends_with("] 0.0 of 0.0 MB"));
         for (id, current) in [("a", 1_000_000), ("b", 500_000), ("a", 4_000_000)] {
             let (id, status) = (id.to_owned(), "Downloading".to_owned());

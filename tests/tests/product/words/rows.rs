@@ -1,11 +1,12 @@
 //! What each row promises, on a host of an ordinary user.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 
-use moorline_tests::command::{finish, stderr, stdout};
+use moorline_tests::command::{finish, program, stderr, stdout};
 use moorline_tests::definition::Definition;
 use moorline_tests::network::{Gateway, Hub};
 use moorline_tests::peer::{connect, connect_when_open, is_open, read_exactly};
@@ -73,6 +74,18 @@ impl Place {
         let output = self.run(&["status", "--output", "json"]);
         serde_json::from_str::<Value>(&stdout(&output)).unwrap()["gateways"][0].clone()
     }
+}
+
+/// What bash is offered for the last of the words, but options.
+fn offered(words: &[&str]) -> BTreeSet<String> {
+    let mut shell = Command::new(program());
+    shell.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string()).env("_CLAP_IFS", "\n");
+    let offered = stdout(&finish(shell.args(["--", "moorline"]).args(words)));
+    offered.lines().filter(|line| !line.starts_with('-')).map(str::to_owned).collect()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn echoing(port: u16) -> TcpStream {
@@ -444,12 +457,18 @@ fn a_service_is_announced_and_withdrawn() {
     let said = eventually("the other gateway hears of it", || Some(list()).filter(|list| list.contains("db tcp 5432")));
     assert!(said.starts_with("Services:\n╰─ db tcp 5432\n   ╰─ site gateway_") && !said.contains("quiet"), "{said}");
 
-    // Its port is known.
+    // Its name is offered, and its port is known.
+    assert_eq!(offered(&["gateway", "forward", ""]), names(&["db"]));
     let port = free_port();
     place.good(&["forward", "db", &port.to_string(), "--gateway", "second"]);
     let status = place.good(&["status", "second"]);
     assert!(status.contains(&format!("db:5432 tcp db:5432  {port}:{port}")), "{status}");
     drop(echoing(port));
+    assert_eq!(offered(&["gateway", "unforward", ""]), names(&["db:5432"]));
+    assert_eq!(offered(&["gateway", "unbind", ""]), names(&["db:5432", &format!("quiet:{echo}")]));
+    assert_eq!(offered(&["gateway", "delete", "sec"]), names(&["second"]));
+    assert_eq!(offered(&["gateway", "status", ""]), names(&[&place.name, "second"]));
+    assert_eq!(offered(&["gateway", "init", "--type", "po"]), names(&["podman"]));
 
     place.good(&[&["unexpose", "db"], &first[..]].concat());
     eventually("the other gateway forgets it", || list().contains("no site").then_some(()));
