@@ -45,6 +45,8 @@ pub(crate) struct Acting<'a> {
     done: Vec<Done>,
     /// What others did not allow and fails nothing, with why.
     denied: Vec<(Step, String)>,
+    /// The running router, once it was asked.
+    router: Option<Management>,
 }
 
 /// A step that was carried out, with what it takes to take it back.
@@ -59,7 +61,7 @@ enum Done {
 
 impl<'a> Acting<'a> {
     pub(crate) fn new(wanted: &'a Wanted, keeper: &'a Keeper, old: Option<&'a Old>) -> Acting<'a> {
-        Acting { home: &wanted.home, keeper, wanted, old, done: Vec::new(), denied: Vec::new() }
+        Acting { home: &wanted.home, keeper, wanted, old, done: Vec::new(), denied: Vec::new(), router: None }
     }
 
     /// Carries all out. `say` hears of each before it begins; `made` are directories that were made for the gateway
@@ -147,6 +149,8 @@ impl<'a> Acting<'a> {
                 return self.old()?.aside(matches!(step, Step::Halt { .. })).await;
             }
             _ => {
+                // It may be another router afterwards.
+                self.router = None;
                 // Half of it may be done when it fails.
                 self.done.push(Done::Other(step.clone()));
                 let denied = self.keeper.act(step, &self.wanted.keeper).await?;
@@ -158,8 +162,12 @@ impl<'a> Acting<'a> {
         Ok(())
     }
 
-    async fn router(&self) -> anyhow::Result<Management> {
-        self.wanted.contact().management().await
+    async fn router(&mut self) -> anyhow::Result<&mut Management> {
+        let router = match self.router.take() {
+            Some(router) => router,
+            None => self.wanted.contact().management().await?,
+        };
+        Ok(self.router.insert(router))
     }
 
     fn old(&self) -> anyhow::Result<&'a Old> {
@@ -202,10 +210,13 @@ impl<'a> Acting<'a> {
     }
 
     /// What runs first, then files, then what reads the files; goes on past what fails, and answers that.
-    async fn undo(&self) -> Vec<String> {
+    async fn undo(&mut self) -> Vec<String> {
+        // What failed may have ended the connection.
+        self.router = None;
         let mut left = Vec::new();
         let mut others = Vec::new();
-        for done in self.done.iter().rev() {
+        let done = std::mem::take(&mut self.done);
+        for done in done.iter().rev() {
             let Done::Other(step) = done else { continue };
             if self.denied.iter().any(|(denied, _)| denied == step) {
                 continue;
@@ -220,11 +231,14 @@ impl<'a> Acting<'a> {
                 },
                 // When its files are there again.
                 Step::Link { .. } | Step::Aside { .. } | Step::Halt { .. } => continue,
-                _ => self.keeper.undo(step, &self.wanted.keeper).await,
+                _ => {
+                    self.router = None;
+                    self.keeper.undo(step, &self.wanted.keeper).await
+                }
             };
             left.extend(undone.err().map(|error| format!("{}: {error:#}", words(step))));
         }
-        for done in self.done.iter().rev() {
+        for done in done.iter().rev() {
             let Done::File { path, before } = done else { continue };
             let undone = match before {
                 Some((bytes, mode)) => write(path, bytes, *mode),
@@ -241,11 +255,11 @@ impl<'a> Acting<'a> {
         left
     }
 
-    async fn take(&self, (kind, name): (&str, &str)) -> anyhow::Result<()> {
+    async fn take(&mut self, (kind, name): (&str, &str)) -> anyhow::Result<()> {
         self.router().await?.delete(kind, name).await
     }
 
-    async fn put(&self, entity: &moorline_definition::router_config::Entity) -> anyhow::Result<()> {
+    async fn put(&mut self, entity: &moorline_definition::router_config::Entity) -> anyhow::Result<()> {
         self.router().await?.create(entity).await
     }
 }
