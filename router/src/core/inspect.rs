@@ -1,7 +1,7 @@
 //! What may be asked of the core for the network's console and for management: flows, services, connections.
 
 use super::Router;
-use super::flow::{Flow, FlowSnapshot};
+use super::flow::FlowSnapshot;
 use super::types::{ConnId, ConnectorId, Encapsulation, FlowId, ListenerId, ServiceTally};
 
 impl Router {
@@ -37,12 +37,12 @@ impl Router {
 
     /// One flow.
     pub fn flow(&self, id: FlowId) -> Option<FlowSnapshot<'_>> {
-        self.flows.get(id).map(Flow::snapshot)
+        self.flows.get(id).map(|flow| flow.snapshot())
     }
 
     /// All flows that are open, in no order.
     pub fn flows(&self) -> impl Iterator<Item = FlowSnapshot<'_>> {
-        self.flows.values().map(Flow::snapshot)
+        self.flows.values().map(|flow| flow.snapshot())
     }
 
     /// What a listener has seen.

@@ -87,7 +87,8 @@ pub struct Router {
     listeners: SlotMap<ListenerId, ListenerEntry>,
     connectors: SlotMap<ConnectorId, ConnectorEntry>,
     conns: SlotMap<ConnId, Conn>,
-    flows: SlotMap<FlowId, Flow>,
+    /// Boxed: room for the most that ever were stays.
+    flows: SlotMap<FlowId, Box<Flow>>,
     splices: SlotMap<MessageId, Splice>,
     endpoints: SlotMap<EndpointId, Endpoint>,
     table: Table,
@@ -417,7 +418,7 @@ impl Router {
                 let flow = *flow;
                 let failed = state.is_some_and(|state| state.is_terminal() && state != DeliveryState::Accepted);
                 // What is settled before its end still has one to come.
-                if settled && self.flows.get(flow).is_none_or(Flow::has_all) {
+                if settled && self.flows.get(flow).is_none_or(|flow| flow.has_all()) {
                     conn.incoming.remove(&delivery);
                     self.flow_lost_stream(flow);
                 }
@@ -461,7 +462,7 @@ impl Router {
 
     /// What the server of a flow shall be asked to speak in TLS.
     pub fn flow_alpn(&self, flow: FlowId) -> Option<Arc<str>> {
-        self.flows.get(flow).and_then(Flow::alpn).cloned()
+        self.flows.get(flow).and_then(|flow| flow.alpn()).cloned()
     }
 
     /// The socket of [`Action::Connect`] is connected; `peer` is the address reached, `local` our own.
@@ -496,7 +497,7 @@ impl Router {
 
     /// Bytes to write to the socket, in two slices.
     pub fn flow_output(&self, flow: FlowId) -> (&[u8], &[u8]) {
-        self.flows.get(flow).map(Flow::output).unwrap_or_default()
+        self.flows.get(flow).map(|flow| flow.output()).unwrap_or_default()
     }
 
     /// `n` of these were written.

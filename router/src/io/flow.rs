@@ -27,9 +27,11 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
         return;
     };
     let alpn = driver.core(|router, _| router.flow_alpn(flow));
+    // Apart, so that a connection that is open does not carry the room for finding its server.
+    let connecting = Box::pin(connector.target.connect(alpn.as_deref().map(str::as_bytes)));
     let outcome = tokio::select! {
         biased;
-        outcome = connector.target.connect(alpn.as_deref().map(str::as_bytes)) => outcome,
+        outcome = connecting => outcome,
         () = closed_by_core(&driver, flow, &signal) => {
             driver.forget_flow(flow);
             return;

@@ -57,9 +57,9 @@ impl Router {
             Dest::Local(connector) => {
                 let far_end = FarEnd { counterflow: Some(counterflow), trace: Vec::new(), alpn: flow.alpn.clone() };
                 let other = self.connector_flow(connector, far_end, now)?;
-                let other = self.flows.insert(other);
+                let other = self.flows.insert(Box::new(other));
                 flow.net = Net::Local(other);
-                let id = self.flows.insert(flow);
+                let id = self.flows.insert(Box::new(flow));
                 self.flows[other].net = Net::Local(id);
                 self.actions.push_back(Action::Connect { flow: other, connector });
                 Some(id)
@@ -79,7 +79,7 @@ impl Router {
                 remote.throttled = encapsulation == Encapsulation::Lite && self.is_before_windows(conn);
                 remote.temp = Some(temp.clone());
                 flow.net = Net::Remote(Box::new(remote));
-                let id = self.flows.insert(flow);
+                let id = self.flows.insert(Box::new(flow));
                 self.locals.insert(temp, Local::Flow(id));
                 self.request_link(conn, Waiter::Flow(id), link);
                 Some(id)
@@ -110,7 +110,7 @@ impl Router {
         remote.incoming = Some(delivery);
         remote.answered = true;
         flow.net = Net::Remote(Box::new(remote));
-        let id = self.flows.insert(flow);
+        let id = self.flows.insert(Box::new(flow));
         self.actions.push_back(Action::Connect { flow: id, connector });
         Some(id)
     }
@@ -136,7 +136,7 @@ impl Router {
         delivery: Incoming,
         (head, bytes): (&Head, &[u8]),
     ) -> Answer {
-        let Some(remote) = self.flows.get_mut(id).and_then(Flow::remote) else { return Answer::Unwanted };
+        let Some(remote) = self.flows.get_mut(id).and_then(|flow| flow.remote()) else { return Answer::Unwanted };
         if remote.answered {
             return Answer::Unwanted;
         }

@@ -82,6 +82,7 @@ impl Router {
             self.fail_flow(id, "the socket was dropped".to_owned(), FailedState::Modified);
         }
         let Some(flow) = self.flows.remove(id) else { return };
+        let flow = *flow;
         if let Net::Remote(remote) = &flow.net
             && let Some(temp) = &remote.temp
         {

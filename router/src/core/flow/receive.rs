@@ -1,6 +1,6 @@
 //! From the network to the socket: payload, acknowledgements, what the far end says.
 
-use super::{FailedState, Flow, LOCAL_WINDOW, Net, QUEUE_LIMIT, Side};
+use super::{FailedState, LOCAL_WINDOW, Net, QUEUE_LIMIT, Side};
 use crate::core::Router;
 use crate::core::types::{Encapsulation, FlowId};
 use moorline_amqp::DeliveryState;
@@ -52,7 +52,7 @@ impl Router {
 
     /// The delivery of the peer's stream does not exist any more: nothing may be said of it.
     pub(in crate::core) fn flow_lost_stream(&mut self, id: FlowId) {
-        if let Some(remote) = self.flows.get_mut(id).and_then(Flow::remote) {
+        if let Some(remote) = self.flows.get_mut(id).and_then(|flow| flow.remote()) {
             remote.incoming = None;
         }
     }
