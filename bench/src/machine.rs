@@ -12,6 +12,8 @@ pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) memory_mib: u64,
+    /// Of TCP; it matters on loopback too.
+    pub(crate) congestion_control: String,
     /// UTC, to the minute.
     pub(crate) date: String,
 }
@@ -32,6 +34,7 @@ impl Machine {
             processor: value(&read("/proc/cpuinfo"), "model name"),
             cores: std::thread::available_parallelism().map(Into::into).unwrap_or(1),
             memory_mib: kibibytes / 1024,
+            congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control").trim().to_owned(),
             date: date.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default(),
         }
     }

@@ -58,7 +58,7 @@ fn figures(results: &Results, load: &str) -> Vec<&'static str> {
 fn head(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = format!(
-        "# Measurements of {}\n\n{}, {} cores, {} MiB; Linux {}. Client, hops and server share the cores.\n\n\
+        "# Measurements of {}\n\n{}, {} cores, {} MiB; Linux {}, TCP with {}. Client, hops and server share the cores.\n\n\
          Each number is the median of {} repetitions, with the least and the most; a window has {} s. The competitors take \
          turns within each repetition, and ratios are taken there, so that a slow moment of the machine weighs on both \
          sides. The edge is the hop at the server, the interior the hop at the client. CPU is that of the processes' own clocks.\n",
@@ -67,6 +67,7 @@ fn head(results: &Results) -> String {
         machine.cores,
         machine.memory_mib,
         machine.kernel,
+        machine.congestion_control,
         results.repetitions,
         results.seconds,
     );
