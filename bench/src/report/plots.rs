@@ -66,7 +66,11 @@ impl Wanted {
         let series: Vec<Series<'_>> = pivot
             .competitors(results)
             .into_iter()
-            .map(|name| Series { name, values: cases.iter().map(|(case, _)| median(name, case)).collect() })
+            .map(|name| Series {
+                name,
+                colour: results.competitors.iter().position(|one| one.name == name).unwrap_or_default(),
+                values: cases.iter().map(|(case, _)| median(name, case)).collect(),
+            })
             .collect();
         let title = format!("{}: {}", self.load, self.figure);
         let (names, across): (Vec<_>, Vec<_>) = cases.into_iter().unzip();

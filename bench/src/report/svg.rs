@@ -18,6 +18,8 @@ const COLOURS: [&str; 11] = [
 /// One competitor in a picture: its numbers one by one, where it has them.
 pub(super) struct Series<'a> {
     pub(super) name: &'a str,
+    /// The number of its colour, the same in all pictures.
+    pub(super) colour: usize,
     pub(super) values: Vec<Option<f64>>,
 }
 
@@ -53,7 +55,7 @@ pub(super) fn bars(title: &str, groups: &[&str], series: &[Series<'_>], scale: S
                 x + group * 0.075 + bar * index as f64,
                 bar * 0.9,
                 HEIGHT - BOTTOM - top,
-                colour(index),
+                colour(one),
                 escaped(one.name),
                 digits(value),
             );
@@ -77,7 +79,7 @@ pub(super) fn lines(title: &str, across: &[f64], series: &[Series<'_>], scale: S
             digits(*value).trim_end_matches(".00")
         );
     }
-    for (index, one) in series.iter().enumerate() {
+    for one in series {
         let points: Vec<(f64, f64)> =
             across.iter().zip(&one.values).filter_map(|(at, value)| Some((x(*at), axis.y((*value)?)))).collect();
         let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
@@ -85,10 +87,10 @@ pub(super) fn lines(title: &str, across: &[f64], series: &[Series<'_>], scale: S
             body,
             r#"<polyline points="{}" fill="none" stroke="{}" stroke-width="2"/>"#,
             path.join(" "),
-            colour(index)
+            colour(one)
         );
         for (x, y) in points {
-            let _ = writeln!(body, r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{}"/>"#, colour(index));
+            let _ = writeln!(body, r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{}"/>"#, colour(one));
         }
     }
     picture(title, &body, series)
@@ -164,7 +166,7 @@ fn picture(title: &str, body: &str, series: &[Series<'_>]) -> String {
             text,
             r#"<rect x="{:.1}" y="{y:.1}" width="12" height="12" fill="{}"/><text x="{:.1}" y="{:.1}">{}</text>"#,
             WIDTH - RIGHT + 12.0,
-            colour(index),
+            colour(one),
             WIDTH - RIGHT + 30.0,
             y + 10.0,
             escaped(one.name),
@@ -173,10 +175,40 @@ fn picture(title: &str, body: &str, series: &[Series<'_>]) -> String {
     text + "</svg>\n"
 }
 
-fn colour(index: usize) -> &'static str {
-    COLOURS[index % COLOURS.len()]
+fn colour(one: &Series<'_>) -> &'static str {
+    COLOURS[one.colour % COLOURS.len()]
 }
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(values: &[Option<f64>]) -> [Series<'_>; 1] {
+        [Series { name: "one & only", colour: 1, values: values.to_vec() }]
+    }
+
+    #[test]
+    fn a_bar_stands_as_high_as_its_number_asks() {
+        // The axis ends at 5, so 2.5 is half of the 280 between top and bottom.
+        let svg = bars("t", &["a", "b", "c"], &series(&[Some(2.5), None, Some(5.0)]), Scale::FromZero);
+        assert!(svg.contains(r#"height="140.0""#), "{svg}");
+        assert_eq!(svg.matches("<title>").count(), 2, "what is not there has no bar: {svg}");
+        assert!(svg.contains("one &amp; only") && !svg.contains("one & only"));
+    }
+
+    #[test]
+    fn orders_of_magnitude_are_steps_of_one_height() {
+        let svg = bars("t", &["a", "b"], &series(&[Some(10.0), Some(1000.0)]), Scale::Logarithmic);
+        assert!(svg.contains(r#"height="0.0""#) && svg.contains(r#"height="280.0""#), "{svg}");
+    }
+
+    #[test]
+    fn lines_leave_out_what_is_missing() {
+        let svg = lines("t", &[0.0, 4000.0, 8000.0], &series(&[Some(1.0), None, Some(5.0)]), Scale::FromZero);
+        assert!(svg.contains(r#"points="70.0,264.0 700.0,40.0""#), "{svg}");
+    }
 }

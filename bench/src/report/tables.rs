@@ -132,3 +132,94 @@ fn network<'a>(competitor: &str, all: &[&'a str]) -> Option<&'a str> {
     let routers = || all.iter().copied().filter(|name| name.starts_with("skrouterd-"));
     routers().find(|name| name.ends_with(encapsulation)).or_else(|| routers().next())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::{Failure, Figure, Record};
+    use crate::machine::Machine;
+    use crate::report::{Described, DescribedLoad};
+
+    fn results() -> Results {
+        let described = |name| Described { name, version: Some("1".to_owned()), cipher: None, missing: None };
+        let record = |repetition, competitor, case: &str, name, value| Record {
+            repetition,
+            load: "bulk",
+            case: case.to_owned(),
+            competitor,
+            figure: Figure::new(name, value),
+        };
+        let mut results = Results {
+            machine: Machine::this(),
+            competitors: ["haproxy", "skrouterd-lite", "own-legacy", "own-lite"].map(described).into(),
+            loads: vec![
+                DescribedLoad { name: "bulk", about: "Bytes." },
+                DescribedLoad { name: "idle", about: "None." },
+            ],
+            repetitions: 2,
+            seconds: 1.0,
+            records: Vec::new(),
+            failures: Vec::new(),
+        };
+        // The second repetition is twice as fast for all.
+        for (repetition, speed) in [(0, 1.0), (1, 2.0)] {
+            results.records.extend([
+                record(repetition, "haproxy", "8 up", "Gb/s", 4.0 * speed),
+                record(repetition, "haproxy", "8 up", "edge CPU, s/GB", 1.5),
+                record(repetition, "haproxy", "8 up", "steal, %", speed),
+                record(repetition, "skrouterd-lite", "8 up", "Gb/s", 2.0 * speed),
+                record(repetition, "own-lite", "8 up", "Gb/s", 6.0 * speed),
+            ]);
+        }
+        results.records.push(record(0, "own-legacy", "64 up", "Gb/s", 5.0));
+        results
+    }
+
+    #[test]
+    fn a_row_for_each_competitor_and_each_comparison() {
+        let text = markdown(&results(), &[]);
+        let table = text.split("### bulk: Gb/s").nth(1).and_then(|rest| rest.split("###").next()).expect("a table");
+        let rows: Vec<&str> = table.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(
+            rows,
+            [
+                "|  | 8 up | 64 up |",
+                "| -- | -- | -- |",
+                "| haproxy | 6.00 [4.00–8.00] | – |",
+                "| skrouterd-lite | 3.00 [2.00–4.00] | – |",
+                "| own-legacy | – | 5.00 |",
+                "| own-lite | 9.00 [6.00–12.0] | – |",
+                "| own-lite / skrouterd-lite | × 3.00 | – |",
+                "| own-lite / haproxy | × 1.50 | – |",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_measured_has_no_table_and_what_failed_is_told() {
+        let mut results = results();
+        results.failures.push(Failure {
+            repetition: 1,
+            load: "idle",
+            case: "idle".to_owned(),
+            competitor: "haproxy",
+            reason: "no\nmore".to_owned(),
+        });
+        let text = markdown(&results, &[]);
+        assert!(!text.contains("\n## idle") && !text.contains("### bulk: steal"), "{text}");
+        assert!(
+            text.contains("The host took 1.50 % of the machine away (median of the windows; most: 2.00 %)."),
+            "{text}"
+        );
+        assert!(text.contains("* idle, idle, haproxy, repetition 1: no more\n"), "{text}");
+    }
+
+    #[test]
+    fn a_router_stands_against_its_own_encapsulation_where_there_is_one() {
+        let both = ["skrouterd-legacy", "skrouterd-lite"];
+        assert_eq!(network("own-lite", &both), Some("skrouterd-lite"));
+        assert_eq!(network("mixed-legacy", &both), Some("skrouterd-legacy"));
+        assert_eq!(network("own-legacy", &["haproxy", "skrouterd-lite"]), Some("skrouterd-lite"));
+        assert_eq!(network("own-legacy", &["haproxy"]), None);
+    }
+}
