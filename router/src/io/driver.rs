@@ -18,7 +18,6 @@ use super::doors::Door;
 use super::handle::Command;
 use super::http::{HttpConnecting, HttpConnection, HttpListening, RequestBook, RequestRecord};
 use super::listen::TcpListening;
-use super::memory::Crowd;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals};
 use super::tally::{Cause, OpenTraffic, Tally};
@@ -140,8 +139,6 @@ pub(super) struct Driver {
     /// AMQP connections that others have opened.
     pub(super) accepted: Cell<u64>,
     numbers: Cell<u64>,
-    /// Of TCP connections.
-    pub(super) crowd: Crowd,
     pub(super) totals: Totals,
     pub(super) draining: Cell<bool>,
     /// A task has panicked.
@@ -171,7 +168,6 @@ impl Driver {
             began: Timestamp::now(),
             accepted: Cell::new(0),
             numbers: Cell::new(0),
-            crowd: Crowd::default(),
             buffers: RefCell::new(Buffers {
                 wire: vec![0; WIRE_BUFFER].into_boxed_slice(),
                 plain: Vec::with_capacity(2 * WIRE_BUFFER),
@@ -312,7 +308,6 @@ impl Driver {
             FlowEntry { number: self.new_number(), signal: Rc::clone(&signal), service, cause: Cell::default() };
         self.tally(service, |tally| tally.traffic(|past| past.opened += 1));
         self.flows.borrow_mut().insert(flow, entry);
-        self.crowd.is(self.open_flows());
         self.totals.count_flow();
         signal
     }
@@ -353,7 +348,6 @@ impl Driver {
     pub(super) fn forget_flow(self: &Rc<Self>, flow: FlowId) {
         self.core(|router, now| router.forget_flow(flow, now));
         self.flows.borrow_mut().remove(flow);
-        self.crowd.is(self.open_flows());
     }
 
     fn flow_ended(&self, record: &FlowRecord) {

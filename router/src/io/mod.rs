@@ -19,7 +19,6 @@ mod hyper_stream;
 mod listen;
 mod local;
 mod management;
-mod memory;
 mod plan;
 mod problem;
 mod process;
