@@ -13,6 +13,11 @@ pub trait Source {
     /// All of a kind, in an order that does not change from request to request.
     fn records(&self, kind: Kind) -> Vec<Record>;
 
+    /// The first of a kind that is called so.
+    fn named(&self, kind: Kind, name: &str) -> Option<Record> {
+        self.records(kind).into_iter().find(|record| record.get("name").as_str() == Some(name))
+    }
+
     /// The last lines of the log, at most so many, oldest first.
     fn log(&self, limit: usize) -> Vec<LogLine>;
 }
@@ -232,9 +237,13 @@ fn find(request: &Request, of: &EntityType, source: &dyn Source) -> Result<Recor
         let why = format!("{}: No name or identity provided", of.full_name());
         return Err(Response::failed(Status::BadRequest, why));
     }
-    let kinds = ALL.iter().filter(|entity| entity.is_a(of)).filter_map(|entity| entity.kind);
+    let mut kinds = ALL.iter().filter(|entity| entity.is_a(of)).filter_map(|entity| entity.kind);
     let matches = |record: &Record| keys.iter().all(|(key, wanted)| record.get(key).as_str() == Some(wanted));
-    kinds.flat_map(|kind| source.records(kind)).find(matches).ok_or_else(|| {
+    let found = match keys[..] {
+        [("name", name)] => kinds.find_map(|kind| source.named(kind, name)),
+        _ => kinds.flat_map(|kind| source.records(kind)).find(matches),
+    };
+    found.ok_or_else(|| {
         let keys: Vec<String> = keys.iter().map(|(key, wanted)| format!("{key}={wanted}")).collect();
         Response::failed(Status::NotFound, format!("No entity with {}", keys.join(" ")))
     })

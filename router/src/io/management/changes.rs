@@ -11,7 +11,7 @@ use crate::io::plan::{connector_plan, http_connector_plan, http_listener_plan, l
 use crate::io::problem::ServiceError;
 use crate::io::tally::Cause;
 use crate::management::types;
-use crate::management::{Change, EntityType, Kind, Record, Response, Source, Status};
+use crate::management::{Change, EntityType, Kind, Response, Source, Status};
 
 /// What AMQP calls it (2.8.16).
 const CONNECTION_FORCED: &str = "amqp:connection:forced";
@@ -92,7 +92,7 @@ impl Node {
             }
             other => return Err(not_served("CREATE", other.place().0)),
         };
-        let record = self.record(kind, "name", &name);
+        let record = self.facts().named(kind, &name);
         Ok(record.map_or_else(Response::deleted, |record| Response::created(&record)))
     }
 
@@ -125,18 +125,14 @@ impl Node {
 
     /// Closes a connection of any kind when this has been answered: it may be the one that asks.
     fn close(&self, identity: &str) -> Result<Response, Response> {
-        let record = self.record(Kind::Connection, "identity", identity);
+        let records = self.facts().records(Kind::Connection);
+        let record = records.into_iter().find(|record| record.get("identity").as_str() == Some(identity));
         let (Some(record), Ok(number)) = (record, identity.parse()) else {
             return Err(Response::failed(Status::NotFound, format!("No entity with identity={identity}")));
         };
         let driver = Rc::clone(&self.driver);
         self.driver.spawn(async move { driver.close_by_number(number) });
         Ok(Response::ok(types::connection::closing(record).to_map()))
-    }
-
-    fn record(&self, kind: Kind, attribute: &str, value: &str) -> Option<Record> {
-        let records = self.facts().records(kind);
-        records.into_iter().find(|record| record.get(attribute).as_str() == Some(value))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the driver knows, as entities.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use moorline_definition::router_config::RouterMode;
+use moorline_definition::router_config::{RouterMode, TcpBridge};
 
 use crate::core::{ConnRole, ConnectionFacts, FlowId};
 use crate::io::driver::{ConnectionEntry, Driver, FlowEntry, Owner, Service};
@@ -113,28 +114,32 @@ impl<'d> Facts<'d> {
         config.connectors.iter().map(record).collect()
     }
 
-    fn tcp_listeners(&self) -> Vec<Record> {
+    /// All, or the one that is called so.
+    fn tcp_listeners(&self, only: Option<&str>) -> Vec<Record> {
         let config = self.driver.configured.borrow();
         let listeners = self.driver.listeners.borrow();
         let open = self.driver.open_traffic();
-        let record = |entity: &moorline_definition::router_config::TcpBridge| {
-            let (id, listening) = listeners.iter().find(|(_, listening)| listening.name == entity.name)?;
+        let by_name: HashMap<&str, _> = listeners.iter().map(|entry| (entry.1.name.as_str(), entry)).collect();
+        let record = |entity: &TcpBridge| {
+            let (id, listening) = *by_name.get(entity.name.as_str())?;
             let traffic = open.with_past(Service::Listener(id), &listening.tally);
             let encapsulation = self.driver.inspect(|router| router.listener_encapsulation(id))?;
             Some(tcp::listener(entity, &traffic, encapsulation, listening.is_open(), listening.trouble().as_deref()))
         };
-        config.tcp_listeners.iter().filter_map(record).collect()
+        config.tcp_listeners.iter().filter(called(only)).filter_map(record).collect()
     }
 
-    fn tcp_connectors(&self) -> Vec<Record> {
+    /// The same.
+    fn tcp_connectors(&self, only: Option<&str>) -> Vec<Record> {
         let config = self.driver.configured.borrow();
         let connectors = self.driver.connectors.borrow();
         let open = self.driver.open_traffic();
-        let record = |entity: &moorline_definition::router_config::TcpBridge| {
-            let (id, entry) = connectors.iter().find(|(_, entry)| entry.name == entity.name)?;
+        let by_name: HashMap<&str, _> = connectors.iter().map(|entry| (entry.1.name.as_str(), entry)).collect();
+        let record = |entity: &TcpBridge| {
+            let (id, entry) = *by_name.get(entity.name.as_str())?;
             Some(tcp::connector(entity, &open.with_past(Service::Connector(id), &entry.tally)))
         };
-        config.tcp_connectors.iter().filter_map(record).collect()
+        config.tcp_connectors.iter().filter(called(only)).filter_map(record).collect()
     }
 
     fn http_listeners(&self) -> Vec<Record> {
@@ -276,6 +281,10 @@ impl<'d> Facts<'d> {
     }
 }
 
+fn called(name: Option<&str>) -> impl Fn(&&TcpBridge) -> bool {
+    move |entity| name.is_none_or(|name| entity.name == name)
+}
+
 impl Source for Facts<'_> {
     fn records(&self, kind: Kind) -> Vec<Record> {
         let config = self.driver.configured.borrow();
@@ -288,8 +297,8 @@ impl Source for Facts<'_> {
             Kind::SslProfile => config.ssl_profiles.iter().map(amqp::ssl_profile).collect(),
             Kind::Listener => config.listeners.iter().map(amqp::listener).collect(),
             Kind::Connector => self.connectors(),
-            Kind::TcpListener => self.tcp_listeners(),
-            Kind::TcpConnector => self.tcp_connectors(),
+            Kind::TcpListener => self.tcp_listeners(None),
+            Kind::TcpConnector => self.tcp_connectors(None),
             Kind::TcpConnection => self.tcp_connections(),
             Kind::Connection => self.connections(),
             Kind::Link => self.links(),
@@ -317,6 +326,15 @@ impl Source for Facts<'_> {
             | Kind::Vhost
             | Kind::VhostUserGroup
             | Kind::VhostStats => Vec::new(),
+        }
+    }
+
+    /// Of TCP services there may be thousands: no other is looked at.
+    fn named(&self, kind: Kind, name: &str) -> Option<Record> {
+        match kind {
+            Kind::TcpListener => self.tcp_listeners(Some(name)).pop(),
+            Kind::TcpConnector => self.tcp_connectors(Some(name)).pop(),
+            _ => self.records(kind).into_iter().find(|record| record.get("name").as_str() == Some(name)),
         }
     }
 
