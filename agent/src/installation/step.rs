@@ -108,7 +108,10 @@ impl Step {
 
     /// Why the router is started anew, if it is.
     pub(crate) fn restarts(&self) -> Option<&str> {
-        if matches!(self, Step::Halt { .. }) { None } else { self.reason() }
+        match self {
+            Step::Restart { why, .. } | Step::Replace { why, .. } => Some(why),
+            _ => None,
+        }
     }
 
     fn reason(&self) -> Option<&str> {

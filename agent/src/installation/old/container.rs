@@ -68,9 +68,9 @@ impl OldContainer {
 
     pub(super) async fn aside(&self, stop: bool) -> anyhow::Result<()> {
         if stop {
-            self.engine.stop(&self.name, GRACE).await?;
+            self.engine.stop(if self.moved { &self.aside } else { &self.name }, GRACE).await?;
         }
-        Ok(self.engine.rename(&self.name, &self.aside).await?)
+        if self.moved { Ok(()) } else { Ok(self.engine.rename(&self.name, &self.aside).await?) }
     }
 
     pub(super) async fn back(&self) -> anyhow::Result<()> {

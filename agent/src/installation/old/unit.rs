@@ -75,7 +75,8 @@ impl OldUnit {
             return Ok(());
         }
         if stop {
-            return Ok(self.systemd.stop(&self.unit, JOB_LIMIT).await?);
+            self.systemd.stop(&self.scope, JOB_LIMIT).await?;
+            return if self.theirs { Ok(self.systemd.stop(&self.unit, JOB_LIMIT).await?) } else { Ok(()) };
         }
         let drop_in = self.drop_in()?;
         write(&drop_in, LEAVE_RUNNING.as_bytes(), PUBLIC_FILE)?;

@@ -35,6 +35,14 @@ fn a_service_of_a_cluster_is_adopted_while_it_serves() {
 }
 
 #[test]
+fn a_service_goes_on_with_the_networks_own_router() {
+    match std::env::var("SKROUTERD") {
+        Ok(router) => run("a_service_goes_on_with_the_networks_own_router", "bundle", &router),
+        Err(_) => println!("SKIPPED: SKROUTERD names no router"),
+    }
+}
+
+#[test]
 fn an_adoption_that_is_killed_is_finished_by_the_next() {
     run("an_adoption_that_is_killed_is_finished_by_the_next", "cluster", "embedded");
 }
@@ -83,4 +91,9 @@ fn a_service_becomes_a_container() {
 #[test]
 fn what_no_definition_says_is_taken_over_all_the_same() {
     run("what_no_definition_says_is_taken_over_all_the_same", "cluster", "embedded");
+}
+
+#[test]
+fn roots_service_becomes_one_of_the_machine() {
+    run_there("system-systemd", &[], &[], "adopted::on_host::roots_service_becomes_one_of_the_machine");
 }

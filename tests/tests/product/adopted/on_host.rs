@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use moorline_tests::authority::Authority;
@@ -122,6 +123,18 @@ fn a_service_is_adopted_while_it_serves() {
 
 #[test]
 #[ignore = "for tests/hosts/user-systemd"]
+fn a_service_goes_on_with_the_networks_own_router() {
+    let ground = Ground::new();
+    let judge = Judge::of(ground.bound);
+    let router = format!("skrouterd={}", std::env::var("ROUTER").unwrap());
+    println!("{}", ground.host.good(&["adopt", "--router", &router, "--drain-timeout", "0", "--wait", "60"]));
+    println!("binding: {:?}", judge.verdict());
+    ground.is_ours();
+    ground.host.good(&["bind", "more:7", "localhost", &ground.host.echo.port().to_string(), "--wait", "60"]);
+}
+
+#[test]
+#[ignore = "for tests/hosts/user-systemd"]
 fn an_adoption_that_is_killed_is_finished_by_the_next() {
     let mut ground = Ground::new();
     for action in
@@ -226,6 +239,39 @@ fn of_several_gateways_the_meant_one_is_adopted() {
     // Another of the same name.
     fs::rename(data.join("bundle/other"), data.join("bundle/gate")).unwrap();
     assert!(refused(&["adopt"]).contains("is installed already"));
+}
+
+/// Root's gateways of theirs are services of root's own systemd.
+#[test]
+#[ignore = "for tests/hosts/system-systemd"]
+fn roots_service_becomes_one_of_the_machine() {
+    let host = Host::of_root();
+    good(Command::new("systemctl").args(["start", "user@0.service"]));
+    let echo = host.echo.port();
+    let (bound, forwarded) = (free_port(), free_port());
+    let _far = host.hub.gateway(&Definition::new("far").binding("far:7", echo).forward("echo:7", bound));
+    let definition = Definition::new("gate").binding("echo:7", echo).forward("far:7", forwarded);
+    let root = Path::new("/root");
+    fs::copy(host.home.join("token.yaml"), root.join("token.yaml")).unwrap();
+    let theirs = lay_out(root, Place::Cluster, &definition, free_port(), false);
+    theirs.start(root, "embedded");
+    let client = |port| {
+        eventually("the echo server answers", || {
+            let mut client = connect_when_open(port);
+            echoes(&mut client, b"hello").then_some(client)
+        })
+    };
+    let mut through_binding = client(bound);
+    let judge = Judge::of(bound);
+    let mut adopt = host.command(&["adopt", "--drain-timeout", "0", "--wait", "60"]);
+    println!("{}", good(adopt.env("HOME", root)));
+    no_outage(&judge.verdict());
+    assert!(!theirs.directory.exists() && !theirs.unit.exists(), "something of theirs is left");
+    assert_eq!(host.systemctl(&["is-active", "gate.service"]).trim(), "active");
+    assert!(Path::new("/etc/systemd/system/gate.service").exists());
+    assert!(wait_until_dead(&mut through_binding).is_ok());
+    drop(client(bound));
+    drop(client(forwarded));
 }
 
 #[test]

@@ -102,7 +102,8 @@ impl Theirs {
         fs::create_dir_all(self.unit.parent().unwrap()).unwrap();
         fs::write(&self.unit, unit).unwrap();
         for words in [["enable", "gate.service"].as_slice(), &["daemon-reload"], &["start", "gate.service"]] {
-            good(Command::new("systemctl").arg("--user").args(words));
+            let runtime = format!("/run/user/{}", nix::unistd::Uid::effective());
+            good(Command::new("systemctl").arg("--user").args(words).env("XDG_RUNTIME_DIR", runtime));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! `moorline gateway adopt`: a gateway that Skupper's tools made on this host becomes one of ours, while it runs.
 
+mod hand_over;
+
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
 use moorline_bundle::Bundle;
-use moorline_definition::router_config::{Entity, RouterConfig};
 use tokio::time::{Instant, sleep};
 
 use super::derived::Derived;
@@ -16,7 +17,6 @@ use crate::cli::closing;
 use crate::failure::Failure;
 use crate::installation::home::Home;
 use crate::installation::keeper::{GatewayType, GatewayTypeParser};
-use crate::installation::live::Services;
 use crate::installation::old::{self, Old, OldFiles};
 use crate::installation::record::{Adoption, Options, Record};
 use crate::installation::router::RouterChoice;
@@ -25,10 +25,6 @@ use crate::installation::turn::Turn;
 use crate::installation::wanted::{Parts, read_service_certificates, site_id};
 use crate::output::{self, count, say};
 use crate::{directories, doctor};
-
-const FORWARDS: [&str; 2] = ["tcpListener", "httpListener"];
-const BINDINGS: [&str; 2] = ["tcpConnector", "httpConnector"];
-const DOORS: [&str; 1] = ["listener"];
 
 /// Take over a gateway that Skupper's own tools made on this host, while it runs
 ///
@@ -180,7 +176,7 @@ impl Arguments {
         };
         let services = if old.runs() { old.router.services().await } else { None };
         if let Some(services) = &services {
-            strangers(services, &files.config);
+            hand_over::strangers(services, &files.config);
         }
         let whole = Planned::beside(parts.clone(), kind, options.clone(), Some(Rc::clone(old))).await?;
         let runs = whole.found.keeper.runs();
@@ -190,32 +186,25 @@ impl Arguments {
         let mut planned = match &services {
             // Its ports are the old router's yet, and a router does not start without them.
             Some(services) if whole.starts() => {
-                let mut part = parts;
-                part.config.listeners.clear();
-                part.config.tcp_listeners.clear();
-                part.config.http_listeners.clear();
+                let config = hand_over::without_ports(&parts.config);
+                let part = Parts { config, ..parts };
                 let mut planned = Planned::beside(part, kind, options, Some(Rc::clone(old))).await?;
                 planned.steps.push(Step::Link { wait: self.wait });
                 planned.steps.extend(whole.config_step());
-                let add = |kinds| entities(&whole.wanted.config, kinds).map(|entity| Step::Add { entity });
-                let steps = add(&FORWARDS).chain(add(&DOORS)).collect();
-                planned.steps.extend(handing_over(steps, services));
+                let ports = hand_over::ports(&whole.wanted.config, &planned.wanted.config);
+                planned.steps.extend(hand_over::steps(ports, services));
                 planned
             }
             Some(services) => {
                 let mut planned = whole;
-                planned.steps = handing_over(std::mem::take(&mut planned.steps), services);
+                planned.steps = hand_over::steps(planned.steps, services);
                 planned
             }
             None => whole,
         };
         if !runs && (old.runs() || old.has_name(kind)) {
-            let first = planned.steps.iter().position(|step| !matches!(step, Step::Write { .. }));
-            let steps = &mut planned.steps;
-            steps.splice(
-                first.unwrap_or(steps.len())..first.unwrap_or(steps.len()),
-                makes_way(old, kind, services.is_some()),
-            );
+            let files = planned.steps.iter().take_while(|step| matches!(step, Step::Write { .. })).count();
+            planned.steps.splice(files..files, hand_over::makes_way(old, kind, services.is_some()));
         }
         Ok(planned)
     }
@@ -245,7 +234,7 @@ impl Arguments {
     }
 
     fn removals(&self, old: &Old) -> impl Iterator<Item = String> {
-        let directory = (!self.keep_files).then(|| old.directory.display().to_string());
+        let directory = (!self.keep_files).then(|| format!("{} with its copies of the keys", old.directory.display()));
         old.rest().into_iter().chain(directory)
     }
 
@@ -253,8 +242,14 @@ impl Arguments {
     async fn end(&self, old: &Old, home: &Home) -> Result<(), Failure> {
         self.removals(old).for_each(|what| say(format_args!("{:<8} {what}", "remove")));
         let mut left = old.retire().await;
-        if !self.keep_files && left.is_empty() {
-            left.extend(old.remove_files());
+        if left.is_empty() {
+            if let Some(mut record) = Record::read(home)? {
+                record.options.adoption = Some(Adoption { directory: old.directory.clone(), done: true });
+                record.write(home)?;
+            }
+            if !self.keep_files {
+                left.extend(old.remove_files());
+            }
         }
         if !left.is_empty() {
             return Err(Failure::Runtime(anyhow!(
@@ -263,10 +258,6 @@ impl Arguments {
                 left.join("\n  ")
             )));
         }
-        if let Some(mut record) = Record::read(home)? {
-            record.options.adoption = Some(Adoption { directory: old.directory.clone(), done: true });
-            record.write(home)?;
-        }
         let kept = if self.keep_files {
             format!("; {} keeps its copies of the keys", old.directory.display())
         } else {
@@ -274,64 +265,5 @@ impl Arguments {
         };
         say(format_args!("gateway {:?} is adopted{kept}", old.name));
         Ok(())
-    }
-}
-
-fn entities<'c>(config: &RouterConfig, kinds: &'c [&str]) -> impl Iterator<Item = Entity> + use<'c> {
-    config.entities().into_iter().filter(|entity| kinds.contains(&entity.place().0))
-}
-
-/// The same steps, in which the old router gives up each port before ours opens it, and servers when ours serves them.
-fn handing_over(steps: Vec<Step>, services: &Services) -> Vec<Step> {
-    let held = services.configured(&[FORWARDS.as_slice(), &DOORS].concat());
-    let mut handing = Vec::new();
-    let mut doors = Vec::new();
-    for step in steps {
-        let Step::Add { entity } = &step else {
-            handing.push(step);
-            continue;
-        };
-        let kind = entity.place().0;
-        // The port for management changes hands last: it is what the old router is asked through.
-        let to = if DOORS.contains(&kind) { &mut doors } else { &mut handing };
-        if !BINDINGS.contains(&kind) {
-            let port = entity.attributes().get("port").map(plain);
-            let of_port = |held: &&Entity| held.attributes().get("port").map(plain) == port;
-            to.extend(held.iter().find(of_port).map(|held| Step::Release { entity: held.clone() }));
-        }
-        to.push(step);
-    }
-    handing.extend(services.configured(&BINDINGS).into_iter().map(|entity| Step::Release { entity }));
-    handing.extend(doors);
-    handing
-}
-
-/// Numbers and texts are the same to routers.
-fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// How the old gateway gives its name or its ports away before ours starts.
-fn makes_way(old: &Old, kind: GatewayType, answers: bool) -> Option<Step> {
-    let (name, then) = old.names();
-    match (old.runs(), answers) {
-        (true, true) => old.has_name(kind).then_some(Step::Aside { name, then }),
-        (true, false) => {
-            let why = "its router does not answer: its connections end, and new ones wait until the new router runs";
-            Some(Step::Halt { name, why: why.to_owned() })
-        }
-        (false, _) => Some(Step::Halt { name, why: "it does not run".to_owned() }),
-    }
-}
-
-/// What runs and is in no file cannot be taken over.
-fn strangers(services: &Services, config: &RouterConfig) {
-    let known = config.entities();
-    let unknown = |entity: &Entity| !known.iter().any(|known| known.place() == entity.place());
-    for entity in
-        services.configured(&[FORWARDS.as_slice(), &BINDINGS].concat()).iter().filter(|entity| unknown(entity))
-    {
-        let (kind, name) = entity.place();
-        output::warning(&format!("the old router has a {kind} {name} that is not in its file: it is not taken over"));
     }
 }
