@@ -1,9 +1,9 @@
 //! The router of a gateway that another tool made, asked at the port that it has for that.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use moorline_definition::router_config::{Entity, Listener, Role};
-use moorline_router::io::try_port;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
@@ -51,15 +51,10 @@ impl OldRouter {
         if let Some(router) = self.open.lock().await.as_mut() {
             router.delete(kind, name).await?;
         }
-        let attributes = entity.attributes();
-        let text = |name: &str| {
-            attributes.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        };
-        let port = text("port").and_then(|port| port.parse().ok()).filter(|_| kind.ends_with("istener"));
-        let Some(port) = port else { return Ok(()) };
-        let host = text("host").unwrap_or_default();
+        let Some(port) = port(entity) else { return Ok(()) };
         let deadline = Instant::now() + FREE;
-        while try_port(&host, port).is_err() && Instant::now() < deadline {
+        // Who else has it is no matter here, and takes long to find out.
+        while TcpListener::bind(port).is_err() && Instant::now() < deadline {
             sleep(LOOK).await;
         }
         Ok(())
@@ -78,6 +73,20 @@ impl OldRouter {
         let rows = self.open.lock().await.as_mut()?.query(CONNECTION).await.ok()?;
         Some(rows.len())
     }
+}
+
+/// Where it listens, as far as that is told without asking for names.
+fn port(entity: &Entity) -> Option<SocketAddr> {
+    let attributes = entity.attributes();
+    let text =
+        |name: &str| attributes.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let host = match text("host").unwrap_or_default().as_str() {
+        "" => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        "localhost" => IpAddr::from(Ipv4Addr::LOCALHOST),
+        host => host.parse().ok()?,
+    };
+    let listens = entity.place().0.ends_with("istener");
+    Some(SocketAddr::new(host, text("port")?.parse().ok()?)).filter(|_| listens)
 }
 
 /// Whoever is on this host.

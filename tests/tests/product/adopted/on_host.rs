@@ -13,6 +13,7 @@ use moorline_tests::network::Gateway;
 use moorline_tests::peer::{connect_when_open, wait_until_dead};
 use moorline_tests::ports::free_port;
 use moorline_tests::process::{Process, eventually};
+use nix::sys::signal::Signal;
 
 use super::judge::{Judge, no_outage};
 use super::skuppers::{Place, Theirs, good, lay_out};
@@ -179,22 +180,18 @@ fn an_adoption_that_fails_leaves_the_old_gateway_serving() {
         fs::write(certificates.join(file), bytes).unwrap();
     }
 
-    // Half of it was done: a port that the old router had not is taken.
-    let file = ground.theirs.directory.join("config/skrouterd.json");
-    let text = fs::read_to_string(&file).unwrap();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let door = format!(",[\"listener\", {{\"name\": \"more\", \"host\": \"localhost\", \"port\": {port}}}]\n]\n");
-    fs::write(&file, text.trim_end().strip_suffix(']').unwrap().to_owned() + &door).unwrap();
-    let output = host.run(&["adopt", "--wait", "60"]);
-    let said = stderr(&output);
-    assert!(output.status.code() == Some(1) && said.contains("everything is as it was"), "{said}");
+    // Half of it was done: the network does not answer any more.
+    let mut adopt = Process::start("adopt", &mut host.command(&["adopt", "--wait", "3"]));
+    adopt.wait_for(&["aside"]);
+    host.hub.process.signal(Signal::SIGSTOP);
+    assert_eq!(adopt.wait().code(), Some(1));
+    host.hub.process.signal(Signal::SIGCONT);
+    let said = adopt.said();
+    assert!(said.contains("it is not linked after 3 s") && said.contains("everything is as it was"), "{said}");
     assert_eq!(host.tree(), before, "something stays behind");
     assert_eq!(host.systemctl(&["is-active", "gate.service"]).trim(), "active");
     let unit = fs::read_to_string(&ground.theirs.unit).unwrap();
     assert!(unit.contains("Qpid Dispatch router daemon"), "{unit}");
-    drop(taken);
-    fs::write(&file, text).unwrap();
     drop(ground.client(ground.bound));
     drop(ground.client(ground.forwarded));
     host.good(&["adopt", "--drain-timeout", "0", "--wait", "60"]);
