@@ -52,12 +52,25 @@ pub(crate) fn family(id: u32) -> Vec<u32> {
     family
 }
 
-/// Ticks that the host took from this machine so far, and all ticks.
-pub(crate) fn stolen() -> (u64, u64) {
+/// What became of the machine's time so far, in ticks of the kernel's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Machine {
+    /// The host took it away.
+    pub(crate) stolen: u64,
+    /// Nobody wanted it.
+    pub(crate) idle: u64,
+    /// All of it, on all cores.
+    pub(crate) all: u64,
+}
+
+/// Asks `/proc/stat`.
+pub(crate) fn machine() -> Machine {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let first = stat.lines().next().unwrap_or_default();
     let ticks: Vec<u64> = first.split_ascii_whitespace().skip(1).take(8).filter_map(|tick| tick.parse().ok()).collect();
-    (ticks.get(7).copied().unwrap_or_default(), ticks.iter().sum())
+    let tick = |at: usize| ticks.get(at).copied().unwrap_or_default();
+    // user nice system idle iowait irq softirq steal
+    Machine { stolen: tick(7), idle: tick(3) + tick(4), all: ticks.iter().sum() }
 }
 
 #[cfg(test)]
@@ -74,7 +87,7 @@ mod tests {
         assert!(own_cpu() >= before);
         assert!(resident(&own) > anonymous(&own) && anonymous(&own) > 50.0);
         assert_eq!(family(own[0])[0], own[0]);
-        assert!(stolen().1 > 0);
+        assert!(machine().all > machine().idle);
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub(crate) struct Times {
     pub(crate) window: Duration,
 }
 
+/// Numbers that say how good a measurement was, not who was good.
+pub(crate) const STEAL: &str = "steal, %";
+pub(crate) const OTHERS: &str = "others, %";
+
 const LOOK: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -27,7 +31,9 @@ pub(crate) struct Spent {
     edge: f64,
     interior: f64,
     own: f64,
+    /// Shares of the machine's time: taken by its host, used by none of those that are measured.
     stolen: f64,
+    others: f64,
 }
 
 /// Runs `load` on a thread of its own through warm-up and window. A window in which nothing happens at all lasts until
@@ -66,7 +72,7 @@ pub(crate) struct Window {
     edge_cpu: Duration,
     interior_cpu: Duration,
     own_cpu: Duration,
-    stolen: (u64, u64),
+    machine: process::Machine,
 }
 
 impl Window {
@@ -77,7 +83,7 @@ impl Window {
             edge_cpu: process::cpu(&edge),
             interior_cpu: process::cpu(&interior),
             own_cpu: process::own_cpu(),
-            stolen: process::stolen(),
+            machine: process::machine(),
             began: Instant::now(),
             edge,
             interior,
@@ -88,15 +94,17 @@ impl Window {
     pub(crate) fn close(self, counter: u64) -> Spent {
         let seconds = self.began.elapsed().as_secs_f64();
         let since = |now: Duration, before| now.saturating_sub(before).as_secs_f64();
-        let (stolen, ticks) = process::stolen();
-        Spent {
-            seconds,
-            counted: counter - self.counter,
-            edge: since(process::cpu(&self.edge), self.edge_cpu),
-            interior: since(process::cpu(&self.interior), self.interior_cpu),
-            own: since(process::own_cpu(), self.own_cpu),
-            stolen: (stolen - self.stolen.0) as f64 / (ticks - self.stolen.1).max(1) as f64,
-        }
+        let machine = process::machine();
+        let ticks = (machine.all - self.machine.all).max(1) as f64;
+        let share = |now: u64, before: u64| now.saturating_sub(before) as f64 / ticks;
+        let stolen = share(machine.stolen, self.machine.stolen);
+        let busy = 1.0 - stolen - share(machine.idle, self.machine.idle);
+        let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
+        let edge = since(process::cpu(&self.edge), self.edge_cpu);
+        let interior = since(process::cpu(&self.interior), self.interior_cpu);
+        let own = since(process::own_cpu(), self.own_cpu);
+        let others = (busy - (edge + interior + own) / (seconds * cores)).max(0.0);
+        Spent { seconds, counted: counter - self.counter, edge, interior, own, stolen, others }
     }
 }
 
@@ -126,8 +134,8 @@ impl Spent {
         self.edge / self.seconds * 100.0
     }
 
-    /// How much of the machine its host took away meanwhile.
-    pub(crate) fn steal(&self) -> Figure {
-        Figure::new("steal, %", self.stolen * 100.0)
+    /// How much of the machine was not there for those that are measured: its host took it, or others on it.
+    pub(crate) fn disturbance(&self) -> [Figure; 2] {
+        [Figure::new(STEAL, self.stolen * 100.0), Figure::new(OTHERS, self.others * 100.0)]
     }
 }

@@ -75,6 +75,6 @@ fn measure(scene: &mut Scene<'_>, beside: Option<Way>) -> Result<Vec<Figure>> {
     if beside.is_some() {
         figures.push(Figure::new("the stream, Gb/s", spent.counted as f64 * 8.0 / 1e9 / spent.seconds));
     }
-    figures.push(spent.steal());
+    figures.extend(spent.disturbance());
     Ok(figures)
 }

@@ -43,6 +43,6 @@ fn measure(scene: &mut Scene<'_>) -> Result<Vec<Figure>> {
     let port = scene.chain.entry();
     let (latencies, spent) = during(scene.times, scene.chain, &|| 0, |phase| closed_loop(port, 1, phase));
     figures.extend(latencies?.figures());
-    figures.push(spent.steal());
+    figures.extend(spent.disturbance());
     Ok(figures)
 }

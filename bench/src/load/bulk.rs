@@ -42,6 +42,6 @@ fn measure(scene: &mut Scene<'_>, count: usize, way: Way) -> Result<Vec<Figure>>
     if memory > 0.0 {
         figures.push(Figure::new("edge memory afterwards, MiB", memory / 1024.0));
     }
-    figures.push(spent.steal());
+    figures.extend(spent.disturbance());
     Ok(figures)
 }

@@ -27,6 +27,6 @@ fn measure(scene: &mut Scene<'_>, others: usize) -> Result<Vec<Figure>> {
     figures.extend(latencies.figures());
     figures.extend(spent.per_operation(latencies.count(), ["edge CPU, µs/connection", "interior CPU, µs/connection"]));
     figures.push(Figure::new("failed", failed as f64));
-    figures.push(spent.steal());
+    figures.extend(spent.disturbance());
     Ok(figures)
 }

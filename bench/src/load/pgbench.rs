@@ -53,6 +53,6 @@ fn measure(scene: &mut Scene<'_>, clients: u32, select_only: bool) -> Result<Vec
     ];
     figures
         .extend(spent.per_operation(transactions as u64, ["edge CPU, µs/transaction", "interior CPU, µs/transaction"]));
-    figures.push(spent.steal());
+    figures.extend(spent.disturbance());
     Ok(figures)
 }

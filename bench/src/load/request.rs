@@ -30,6 +30,6 @@ fn measure(scene: &mut Scene<'_>, connections: usize) -> Result<Vec<Figure>> {
     let mut figures = latencies.figures();
     figures.push(Figure::new("requests/s", latencies.count() as f64 / spent.seconds));
     figures.extend(spent.per_operation(latencies.count(), ["edge CPU, µs/request", "interior CPU, µs/request"]));
-    figures.push(spent.steal());
+    figures.extend(spent.disturbance());
     Ok(figures)
 }

@@ -28,6 +28,6 @@ fn measure(scene: &mut Scene<'_>, rate: u32) -> Result<Vec<Figure>> {
     ensure!(latencies.count() > 0, "no request was answered");
     let mut figures = latencies.figures();
     figures.extend(spent.per_operation(latencies.count(), ["edge CPU, µs/request", "interior CPU, µs/request"]));
-    figures.push(spent.steal());
+    figures.extend(spent.disturbance());
     Ok(figures)
 }

@@ -5,9 +5,7 @@ use std::fmt::Write as _;
 use super::plots::Plot;
 use super::{Pivot, Results};
 use crate::statistics::{digits, summary};
-
-/// Numbers that say how good the measurement was, not who was good.
-const ASIDE: &str = "steal, %";
+use crate::window::{OTHERS, STEAL};
 
 /// The whole report.
 pub(super) fn markdown(results: &Results, plots: &[Plot]) -> String {
@@ -42,10 +40,14 @@ pub(super) fn markdown(results: &Results, plots: &[Plot]) -> String {
     text
 }
 
+fn is_aside(figure: &str) -> bool {
+    [STEAL, OTHERS].contains(&figure)
+}
+
 /// The names of a load's numbers. Not all competitors have all: one is put behind that which it followed.
 fn figures(results: &Results, load: &str) -> Vec<&'static str> {
     let (mut names, mut at) = (Vec::new(), 0);
-    for record in results.records.iter().filter(|record| record.load == load && record.figure.name != ASIDE) {
+    for record in results.records.iter().filter(|record| record.load == load && !is_aside(record.figure.name)) {
         at = names.iter().position(|name| *name == record.figure.name).unwrap_or_else(|| {
             let next = if names.is_empty() { 0 } else { at + 1 };
             names.insert(next, record.figure.name);
@@ -71,15 +73,13 @@ fn head(results: &Results) -> String {
         results.repetitions,
         results.seconds,
     );
-    let steal: Vec<f64> =
-        results.records.iter().filter(|record| record.figure.name == ASIDE).map(|record| record.figure.value).collect();
-    if let Some(steal) = summary(&steal) {
-        let _ = writeln!(
-            text,
-            "The host took {} % of the machine away (median of the windows; most: {} %).",
-            digits(steal.median),
-            digits(steal.most)
-        );
+    for (name, who) in [(STEAL, "The host of the machine"), (OTHERS, "Who was not measured")] {
+        let shares =
+            results.records.iter().filter(|record| record.figure.name == name).map(|record| record.figure.value);
+        if let Some(share) = summary(&shares.collect::<Vec<_>>()) {
+            let (median, most) = (digits(share.median), digits(share.most));
+            let _ = writeln!(text, "{who} took {median} % of its time (median of the windows; most: {most} %).");
+        }
     }
     text += "\n| competitor | what it is | TLS between its hops |\n|--|--|--|\n";
     for competitor in &results.competitors {
@@ -208,7 +208,7 @@ mod tests {
         let text = markdown(&results, &[]);
         assert!(!text.contains("\n## idle") && !text.contains("### bulk: steal"), "{text}");
         assert!(
-            text.contains("The host took 1.50 % of the machine away (median of the windows; most: 2.00 %)."),
+            text.contains("The host of the machine took 1.50 % of its time (median of the windows; most: 2.00 %)."),
             "{text}"
         );
         assert!(text.contains("* idle, idle, haproxy, repetition 1: no more\n"), "{text}");
