@@ -1,7 +1,7 @@
 //! A gateway that another tool made on this host, which makes way for one of ours.
 //!
 //! Its router is asked through the port that Skupper's tools give it for that. It keeps running while ours starts: a
-//! service goes on in a scope of systemd's ([`unit`]), a container under another name ([`container`]).
+//! service goes on in a scope of systemd's ([`mod@unit`]), a container under another name ([`container`]).
 
 mod container;
 mod files;
