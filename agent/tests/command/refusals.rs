@@ -1,5 +1,7 @@
 //! Bad input: one clear error, exit code 2, nothing changed on disk.
 
+use std::fs;
+
 use crate::support::{Place, tokens};
 
 fn run(place: &Place, definition: &str, token: &str) -> crate::support::Ended {
@@ -137,4 +139,18 @@ fn no_bad_definition_changes_anything_on_disk() {
         assert!(ended.err.starts_with("error"), "{text:?}: {}", ended.err);
         assert_eq!(place.snapshot(), before, "{text:?}");
     }
+}
+
+#[test]
+fn the_directory_where_a_bundle_was_unpacked_is_no_gateway_to_adopt() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("unpacked/config")).unwrap();
+    fs::create_dir_all(place.path("unpacked/service")).unwrap();
+    place.write("unpacked/config/skrouterd.json", r#"[["router", {"id": "db", "mode": "edge"}]]"#);
+    place.write("unpacked/service/db.service", "[Unit]\n");
+    let before = place.snapshot();
+    // It says whose it is; what runs would be in the place of that.
+    let ended = place.moorline(&["gateway", "adopt", "unpacked", "--dry-run"]);
+    ended.refused(2, "Skupper's tools made no gateway \"unpacked\"");
+    assert_eq!(place.snapshot(), before);
 }

@@ -110,13 +110,10 @@ impl Arguments {
     async fn choose(&self) -> Result<OldFiles, Failure> {
         let mut found = match &self.gateway {
             None => old::all()?,
-            Some(word) => match old::at(word)? {
-                found if found.is_empty() => {
-                    // Where a bundle was unpacked says whose it is.
-                    let name = Bundle::name_in(word.as_ref()).ok();
-                    name.map(|name| old::at(&name)).transpose()?.unwrap_or_default()
-                }
-                found => found,
+            Some(word) => match Bundle::name_in(word.as_ref()) {
+                // Where a bundle was unpacked says whose it is, and is not what runs: it is neither read nor removed.
+                Ok(name) => old::called(&name)?,
+                Err(_) => old::at(word)?,
             },
         };
         if found.len() == 1 {

@@ -60,7 +60,12 @@ pub(crate) fn at(word: &str) -> Result<Vec<PathBuf>, Failure> {
         let path = path.canonicalize().with_context(|| word.to_owned()).or_input()?;
         return Ok(vec![path]);
     }
-    Ok(all()?.into_iter().filter(|dir| dir.file_name().is_some_and(|name| name == word)).collect())
+    called(word)
+}
+
+/// Directories of gateways of a name, in their places.
+pub(crate) fn called(name: &str) -> Result<Vec<PathBuf>, Failure> {
+    Ok(all()?.into_iter().filter(|dir| dir.file_name().is_some_and(|last| last == name)).collect())
 }
 
 impl OldFiles {

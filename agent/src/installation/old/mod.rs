@@ -17,7 +17,7 @@ use super::gone;
 use super::keeper::GatewayType;
 use crate::failure::Failure;
 use container::OldContainer;
-pub(crate) use files::{OldFiles, all, at};
+pub(crate) use files::{OldFiles, all, at, called};
 pub(crate) use router::OldRouter;
 use unit::OldUnit;
 
