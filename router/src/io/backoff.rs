@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// Wait while the other end is simply not there: recovery stays under a quarter of a second.
-const ABSENT: RangeInclusive<u64> = 50..=250;
+/// Wait while the other end is simply not there: with connecting, TLS and AMQP's open behind it, recovery stays under a
+/// quarter of a second. However long it was away: a thousand edges that lost one hub cost its host 10,000 refusals in a second, and
+/// when it listens again its listener shakes hands with 64 at a time while the others wait in its backlog. A wider
+/// draw would not bring the last one in sooner, since the hub's processor is what they wait for.
+const ABSENT: RangeInclusive<u64> = 50..=150;
 /// First ceiling after a refusal, milliseconds.
 const REFUSED_FIRST: u64 = 500;
 /// Last ceiling after refusals.
@@ -68,11 +71,11 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_end_is_tried_again_within_a_quarter_second_for_ever() {
+    fn an_absent_end_is_tried_again_soon_for_ever() {
         let mut backoff = backoff();
         let waits: Vec<u64> = (0..2_000).map(|_| backoff.wait(Failure::Absent).as_millis() as u64).collect();
         assert!(waits.iter().all(|wait| ABSENT.contains(wait)));
-        assert!(waits.iter().min().unwrap() < &60 && waits.iter().max().unwrap() > &240);
+        assert!(waits.iter().min().unwrap() < &60 && waits.iter().max().unwrap() > &140);
     }
 
     #[test]
