@@ -54,6 +54,8 @@ pub(super) struct Conn {
     pub(super) queues: LinkQueues,
     /// Who waits until output or session window have room again.
     pub(super) blocked: VecDeque<Waiter>,
+    /// A flow that sends a little at a time has sent, and when.
+    pub(super) heard: Option<(FlowId, Instant)>,
     /// A wake-up is in the action queue already.
     pub(super) woken: bool,
 }
@@ -185,6 +187,7 @@ impl Conn {
             pool: Pool::default(),
             queues: LinkQueues::default(),
             blocked: VecDeque::new(),
+            heard: None,
             woken: false,
         }
     }

@@ -333,7 +333,9 @@ impl Router {
             Event::Transfer { link, delivery, first, more, settled, aborted, payload } => {
                 self.on_transfer(conn_id, Transfer { link, delivery, first, more, settled, aborted, payload }, now);
             }
-            Event::Disposition { delivery, state, settled } => self.on_disposition(conn_id, delivery, state, settled),
+            Event::Disposition { delivery, state, settled } => {
+                self.on_disposition(conn_id, delivery, state, settled, now)
+            }
             Event::SenderDisposition { delivery, state, settled } => {
                 self.on_sender_disposition(conn_id, delivery, state, settled);
             }
@@ -388,7 +390,14 @@ impl Router {
         }
     }
 
-    fn on_disposition(&mut self, conn_id: ConnId, delivery: Outgoing, state: Option<DeliveryState>, settled: bool) {
+    fn on_disposition(
+        &mut self,
+        conn_id: ConnId,
+        delivery: Outgoing,
+        state: Option<DeliveryState>,
+        settled: bool,
+        now: Instant,
+    ) {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
         let Some(outbound) = conn.outgoing.get_mut(&delivery) else { return };
         let owner = outbound.owner;
@@ -399,7 +408,7 @@ impl Router {
             }
         }
         match owner {
-            Owner::Flow(flow) => self.flow_disposition(flow, state, settled),
+            Owner::Flow(flow) => self.flow_disposition(flow, state, settled, now),
             Owner::Splice(splice) => self.splice_disposition(splice, state, settled),
             Owner::Nobody => {}
         }

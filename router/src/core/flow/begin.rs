@@ -105,7 +105,7 @@ impl Router {
         flow.dest = Some(dest);
         let mut remote = Remote::new(conn, encapsulation);
         remote.throttled = head.is_throttled(bytes) && self.can_throttle(conn);
-        remote.windowed = !remote.throttled;
+        remote.window.limit(!remote.throttled);
         remote.intro = Some(Intro { to: reply_to, subject, reply_to: None });
         remote.incoming = Some(delivery);
         remote.answered = true;
@@ -145,7 +145,7 @@ impl Router {
         }
         remote.incoming = Some(delivery);
         remote.answered = true;
-        remote.windowed = !(remote.throttled && head.is_throttled(bytes));
+        remote.window.limit(!(remote.throttled && head.is_throttled(bytes)));
         self.wake_flow(id);
         Answer::Taken
     }

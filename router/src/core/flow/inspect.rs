@@ -76,9 +76,7 @@ impl Flow {
 
     pub(in crate::core) fn snapshot(&self) -> FlowSnapshot<'_> {
         let window = match &self.net {
-            Net::Remote(remote) if remote.encapsulation == Encapsulation::Legacy => {
-                Some((remote.window(), remote.sent - remote.acked.min(remote.sent)))
-            }
+            Net::Remote(remote) if remote.encapsulation == Encapsulation::Legacy => Some(remote.window.facts()),
             _ => None,
         };
         FlowSnapshot {

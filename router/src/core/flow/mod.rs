@@ -5,6 +5,7 @@ mod end;
 mod inspect;
 mod receive;
 mod send;
+mod window;
 
 pub use inspect::FlowSnapshot;
 pub(in crate::core) use inspect::RecordFacts;
@@ -16,11 +17,9 @@ use super::types::{CloseKind, ConnId, ConnectorId, Encapsulation, FlowId, Listen
 use moorline_amqp::{DeliveryState, Incoming, Outgoing};
 use std::sync::Arc;
 use std::time::Instant;
+use window::Window;
 
-/// Octets that may be under way before the far socket has taken them.
-const LEGACY_WINDOW: u64 = 1_459_620;
-const LITE_WINDOW: u64 = 1_042_432;
-/// The same between two sockets of one router.
+/// Octets that may wait between two sockets of one router.
 const LOCAL_WINDOW: usize = 256 * 1024;
 /// No socket is read further than this at once: others want their turn.
 const READ_AT_ONCE: usize = 64 * 1024;
@@ -120,10 +119,7 @@ pub(in crate::core) struct Remote {
     out: Option<Outgoing>,
     /// Encoded bytes that the connection did not take yet; nearly always empty.
     backlog: Vec<u8>,
-    sent: u64,
-    acked: u64,
-    /// The peer limits us; off once it has settled.
-    windowed: bool,
+    window: Window,
     /// The routers between limit us instead, see `Head::is_throttled`.
     throttled: bool,
     /// Our last transfer is out.
@@ -147,22 +143,11 @@ struct Intro {
 }
 
 impl Remote {
-    fn window(&self) -> u64 {
-        match self.encapsulation {
-            Encapsulation::Legacy => LEGACY_WINDOW,
-            Encapsulation::Lite => LITE_WINDOW,
-        }
-    }
-
     /// Whether the socket may be read for this stream at all: lite waits for the answer's head, which says that
     /// the server is connected.
     fn sendable(&self, side: Side) -> Option<Outgoing> {
         let waits = matches!(side, Side::Listener(_)) && self.encapsulation == Encapsulation::Lite && !self.answered;
         if self.ended || waits || !self.backlog.is_empty() { None } else { self.out }
-    }
-
-    fn window_left(&self) -> u64 {
-        if self.windowed { self.window().saturating_sub(self.sent - self.acked.min(self.sent)) } else { u64::MAX }
     }
 }
 
@@ -231,9 +216,7 @@ impl Remote {
             intro: None,
             out: None,
             backlog: Vec::new(),
-            sent: 0,
-            acked: 0,
-            windowed: true,
+            window: Window::new(encapsulation),
             throttled: false,
             ended: false,
             refused: false,

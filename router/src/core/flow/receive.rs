@@ -1,5 +1,6 @@
 //! From the network to the socket: payload, acknowledgements, what the far end says.
 
+use super::window::REPORTED_EACH;
 use super::{FailedState, LOCAL_WINDOW, Net, QUEUE_LIMIT, Side};
 use crate::core::Router;
 use crate::core::types::{Encapsulation, FlowId};
@@ -91,7 +92,7 @@ impl Router {
                 }
             }
             Net::Remote(remote) => {
-                let due = bytes_out - remote.reported >= remote.window() / 4;
+                let due = bytes_out - remote.reported >= REPORTED_EACH;
                 if due
                     && !ended
                     && let Some(delivery) = remote.incoming
@@ -112,25 +113,33 @@ impl Router {
     }
 
     /// The far end said something of our stream.
-    pub(in crate::core) fn flow_disposition(&mut self, id: FlowId, state: Option<DeliveryState>, settled: bool) {
+    pub(in crate::core) fn flow_disposition(
+        &mut self,
+        id: FlowId,
+        state: Option<DeliveryState>,
+        settled: bool,
+        now: Instant,
+    ) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let listener = matches!(flow.side, Side::Listener(_));
         let Some(remote) = flow.remote() else { return };
         match state {
             Some(DeliveryState::Received { section_offset, .. }) if section_offset > 0 => {
-                remote.acked = remote.acked.max(section_offset);
+                let heard = self.conns.get(remote.conn).and_then(|conn| conn.heard);
+                let others = heard.filter(|(flow, _)| *flow != id).map(|(_, at)| at);
+                remote.window.acknowledge(section_offset, others, now);
                 self.wake_flow(id);
             }
             Some(DeliveryState::Received { .. }) => {}
             Some(DeliveryState::Accepted) => {
-                remote.windowed = false;
+                remote.window.limit(false);
                 self.wake_flow(id);
             }
-            None if settled => remote.windowed = false,
+            None if settled => remote.window.limit(false),
             None => {}
             Some(failed) => {
                 remote.refused = true;
-                let began = remote.answered && remote.sent > 0;
+                let began = remote.answered && remote.window.sent > 0;
                 let cause = failure(&failed, listener && !began);
                 self.fail_flow(id, cause, FailedState::Modified);
             }

@@ -37,7 +37,7 @@ impl Router {
             },
             Net::Remote(remote) => {
                 let Some(out) = remote.sendable(flow.side) else { return 0 };
-                let window = usize::try_from(remote.window_left()).unwrap_or(usize::MAX);
+                let window = usize::try_from(remote.window.left()).unwrap_or(usize::MAX);
                 let Some(conn) = self.conns.get_mut(remote.conn) else { return 0 };
                 let room = conn.room(out).saturating_sub(SECTION_HEAD);
                 if room == 0 && !flow.blocked {
@@ -66,7 +66,9 @@ impl Router {
             }
             Net::Remote(remote) => {
                 let (Some(conn), Some(out)) = (self.conns.get_mut(remote.conn), remote.out) else { return };
-                remote.sent += data.len() as u64;
+                if remote.window.send(data.len(), now) {
+                    conn.heard = Some((id, now));
+                }
                 let head = DataHead::new(data.len());
                 let head = match remote.encapsulation {
                     Encapsulation::Lite => &[],
