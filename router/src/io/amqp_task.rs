@@ -16,7 +16,7 @@ use super::transport::{Read, Transport, TransportError};
 use crate::core::{ConnId, ConnectionSpec, Router};
 
 /// After this many bytes the output and the other tasks have their turn.
-const FAIR_SHARE: usize = 64 * 1024;
+const FAIR_SHARE: usize = 256 * 1024;
 /// More than any frame that the core accepts: a core that leaves so much unused is stuck.
 const UNUSED_LIMIT: usize = 1024 * 1024;
 /// Time for the last bytes to leave.

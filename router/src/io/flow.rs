@@ -15,7 +15,7 @@ use super::transport::{Taken, Transport, TransportError};
 use crate::core::{CloseKind, ConnectorId, FlowId, FlowIo, Router};
 
 /// After this many bytes others have their turn.
-const FAIR_SHARE: usize = 64 * 1024;
+const FAIR_SHARE: usize = 256 * 1024;
 /// Time for the last encrypted bytes to leave.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 

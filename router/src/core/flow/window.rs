@@ -14,10 +14,10 @@ const LITE: u64 = 1_042_432;
 /// Keeps two cores busy that do nothing else; beside others none is smaller.
 const LEAST: u64 = 128 * 1024;
 /// Acknowledgements that come within this time are in time on any network.
-const IN_TIME: Duration = Duration::from_micros(300);
+const IN_TIME: Duration = Duration::from_micros(200);
 /// Others count as present for this long after their last octet.
 const PRESENCE: Duration = Duration::from_millis(200);
-/// A reader of a socket that gets less than this does not wait for the network, but for its client.
+/// A read that brings less than this, with room for more, waits for its client and not for the network.
 const SMALL: usize = 16 * 1024;
 /// The receiver reports what it has taken whenever it is this much: often enough for the least window.
 pub(super) const REPORTED_EACH: u64 = 64 * 1024;
@@ -88,7 +88,7 @@ impl Window {
 
     /// A read of the socket brought `octets`. True: the stream is one that others should not keep waiting.
     pub(super) fn send(&mut self, octets: usize, now: Instant) -> bool {
-        let small = octets < SMALL && self.under_way() <= LEAST;
+        let small = octets < SMALL && self.left() >= SMALL as u64;
         self.sent += octets as u64;
         self.timed.get_or_insert((self.sent, now));
         small
@@ -111,8 +111,11 @@ impl Window {
     fn adjust(&mut self, took: Duration) {
         self.fastest = self.fastest.min(took);
         let step = self.enough / 8;
-        self.enough =
-            if took > IN_TIME.max(self.fastest.saturating_mul(2)) { self.enough - step } else { self.enough + step };
+        self.enough = if took > IN_TIME.max(self.fastest.saturating_mul(3) / 2) {
+            self.enough - step
+        } else {
+            self.enough + step
+        };
         let least = LEAST.max(self.step.saturating_mul(2)).min(self.most);
         self.enough = self.enough.clamp(least, self.most);
     }
@@ -141,7 +144,7 @@ mod tests {
             }
             let room = window.left().min(64 * 1024) as usize;
             if room > 0 {
-                assert!(!window.send(room, now) || room < SMALL);
+                assert!(!window.send(room, now));
                 free_at = free_at.max(now) + Duration::from_nanos(room as u64 * 1_000_000_000 / rate);
                 under_way.push_back((window.sent, free_at + delay));
             }
