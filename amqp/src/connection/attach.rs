@@ -30,7 +30,7 @@ impl Connection {
         session.names.insert(name);
         self.links_made += 1;
         link.number = self.links_made;
-        let key = self.links.insert(link);
+        let key = self.links.insert(Box::new(link));
         if session.state == SessionState::Waiting {
             session.waiting.push(key);
         } else {
@@ -175,7 +175,10 @@ impl Connection {
 
     /// Drops the deliveries of a link.
     fn forget_deliveries(&mut self, key: LinkKey, tell: bool) {
-        let Some(id) = self.links.get(key).map(|link| link.session) else { return };
+        // Links that nothing is under way on come and go by the thousand beside those that have much.
+        let Some(link) = self.links.get_mut(key).filter(|link| link.unsettled > 0) else { return };
+        link.unsettled = 0;
+        let id = link.session;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let events = &mut self.events;
         let (before_in, before_out) = (session.incoming.len(), session.outgoing.len());
@@ -259,7 +262,7 @@ impl Connection {
         let fresh = session.names.insert((link.role, link.name.clone()));
         self.links_made += 1;
         link.number = self.links_made;
-        let key = self.links.insert(link);
+        let key = self.links.insert(Box::new(link));
         session.remote_handles.insert(remote.handle, key);
         if fresh {
             self.events.push_back(Event::AttachRequested(key.into(), SessionId(id), Box::new(remote.attach)));
@@ -282,7 +285,7 @@ impl Connection {
         // An unattached handle is an error by the letter (2.8.17), but nothing is lost by it, and there are peers that
         // answer a refusal with two detaches. It must not cost the session's other links.
         let Some(&key) = session.remote_handles.get(&detach.handle) else { return Ok(()) };
-        if self.links.get(key).is_some_and(Link::known_to_caller) {
+        if self.links.get(key).is_some_and(|link| link.known_to_caller()) {
             self.send_detach(key, detach.closed, None);
             self.forget_deliveries(key, true);
             self.let_go(key);

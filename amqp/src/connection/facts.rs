@@ -1,9 +1,8 @@
 //! What can be told of a connection's links, for people.
 
-use super::link::{LinkKey, LinkState};
+use super::link::LinkState;
 use super::{Connection, LinkId};
 use crate::{DeliveryState, Role};
-use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::time::Instant;
 
@@ -68,15 +67,8 @@ pub struct LinkFacts<'a> {
 }
 
 impl Connection {
-    /// The links that are up, in no order. Costs a look at every unsettled delivery.
+    /// The links that are up, in no order.
     pub fn links(&self) -> Vec<LinkFacts<'_>> {
-        let mut unsettled: BTreeMap<LinkKey, u64> = BTreeMap::new();
-        for session in self.sessions.ids().filter_map(|id| self.sessions.get(id)) {
-            let keys = session.incoming.values().map(|d| d.link).chain(session.outgoing.values().map(|d| d.link));
-            for key in keys {
-                *unsettled.entry(key).or_default() += 1;
-            }
-        }
         let up = self.links.iter().filter(|(_, link)| link.state == LinkState::Up);
         up.map(|(key, link)| LinkFacts {
             id: key.into(),
@@ -85,7 +77,7 @@ impl Connection {
             role: link.role,
             capacity: if link.role == Role::Receiver { link.keep } else { link.credit },
             credit: link.credit,
-            unsettled: unsettled.get(&key).copied().unwrap_or_default(),
+            unsettled: link.unsettled.into(),
             tally: link.tally,
         })
         .collect()

@@ -125,6 +125,7 @@ impl Connection {
                     }
                     session.incoming.insert(delivery, InDelivery { link: key, complete: over });
                     self.incoming_total += 1;
+                    link.unsettled += 1;
                 }
                 Partial { id: delivery, settled: false, swallow: false }
             }
@@ -132,9 +133,7 @@ impl Connection {
         part.settled |= transfer.settled || transfer.aborted;
         link.incoming = Some(part).filter(|_| !over);
         if over && part.settled {
-            if session.incoming.remove(&part.id).is_some() {
-                self.incoming_total = self.incoming_total.saturating_sub(1);
-            }
+            self.forget_incoming(Incoming { session: id, id: part.id });
         } else if over && let Some(delivery) = session.incoming.get_mut(&part.id) {
             delivery.complete = true;
         }
@@ -163,7 +162,16 @@ impl Connection {
             if let Some(part) = partial.as_mut() {
                 part.swallow = true;
             }
-            session.incoming.remove(&delivery.id);
+            self.forget_incoming(delivery);
+        }
+    }
+
+    fn forget_incoming(&mut self, delivery: Incoming) {
+        let session = self.sessions.get_mut(delivery.session);
+        if let Some(entry) = session.and_then(|session| session.incoming.remove(&delivery.id)) {
+            if let Some(link) = self.links.get_mut(entry.link) {
+                link.unsettled = link.unsettled.saturating_sub(1);
+            }
             self.incoming_total = self.incoming_total.saturating_sub(1);
         }
     }
@@ -179,9 +187,10 @@ impl Connection {
     }
 
     fn on_sender_disposition(&mut self, id: u16, disposition: &Disposition) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(session) = self.sessions.get(id) else { return };
         for delivery in known(&session.incoming, disposition.first, disposition.last) {
-            let Some(entry) = session.incoming.get(&delivery) else { continue };
+            let session = self.sessions.get(id);
+            let Some(entry) = session.and_then(|session| session.incoming.get(&delivery)) else { continue };
             let partial = self.links.get_mut(entry.link).and_then(|link| link.incoming.as_mut());
             let partial = partial.filter(|part| part.id == delivery && !entry.complete);
             self.events.push_back(Event::SenderDisposition {
@@ -192,10 +201,7 @@ impl Connection {
             if disposition.settled {
                 match partial {
                     Some(part) => part.settled = true,
-                    None => {
-                        session.incoming.remove(&delivery);
-                        self.incoming_total = self.incoming_total.saturating_sub(1);
-                    }
+                    None => self.forget_incoming(Incoming { session: id, id: delivery }),
                 }
             }
         }

@@ -62,6 +62,11 @@ pub(super) struct Link {
     pub(super) incoming: Option<Partial>,
     /// Sender: the delivery in the middle of which we are.
     pub(super) outgoing: Option<u32>,
+    /// Its deliveries in the session's table.
+    pub(super) unsettled: u32,
+    /// Sender: the last delivery that we settled ourselves, until the receiver has settled a later one: nothing else
+    /// proves that it was read.
+    pub(super) unproven: Option<u32>,
     /// Counts up with the links of the connection.
     pub(super) number: u64,
     pub(super) tally: Tally,
@@ -97,6 +102,8 @@ impl Link {
             drain_due: false,
             incoming: None,
             outgoing: None,
+            unsettled: 0,
+            unproven: None,
             number: 0,
             tally: Tally::default(),
         }

@@ -68,7 +68,8 @@ pub struct Connection {
     /// Largest frame that we send.
     frame_limit: usize,
     sessions: Sessions,
-    links: SlotMap<LinkKey, Link>,
+    /// Boxed: room for the most that ever were stays.
+    links: SlotMap<LinkKey, Box<Link>>,
     /// How many links there were.
     links_made: u64,
     /// What links that are gone have counted.
@@ -141,6 +142,13 @@ impl Connection {
     /// The transport ended.
     pub fn handle_eof(&mut self) {
         self.finish(Closed::Eof);
+    }
+
+    /// Gives back room that is held for more than there is now.
+    pub fn shrink(&mut self) {
+        self.output.shrink();
+        self.events.shrink_to_fit();
+        self.sessions.shrink();
     }
 
     /// Bytes to send.

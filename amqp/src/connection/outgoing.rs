@@ -37,6 +37,13 @@ impl Connection {
         ready && self.room(SessionId(link.session)) > 0
     }
 
+    /// Sender: nothing that was sent is unfinished or unsettled, and the receiver has read it all, so that nothing is
+    /// lost if the link is detached.
+    pub fn can_detach(&self, link: LinkId) -> bool {
+        let link = self.links.get(link.into()).filter(|link| link.state == LinkState::Up && link.role == Role::Sender);
+        link.is_some_and(|link| link.unsettled == 0 && link.unproven.is_none())
+    }
+
     /// Starts a delivery if [`Connection::can_start`]; `payload` is taken as far as the window goes.
     /// The tag is an 8-byte little-endian counter of the connection.
     pub fn start(&mut self, link: LinkId, payload: &[u8], end: End) -> Option<(Outgoing, Pushed)> {
@@ -52,6 +59,7 @@ impl Connection {
         self.next_tag = self.next_tag.wrapping_add(1);
         session.outgoing.insert(id, delivery);
         self.outgoing_total += 1;
+        link.unsettled += 1;
         link.outgoing = Some(id);
         link.delivery_count = link.delivery_count.wrapping_add(1);
         link.credit = link.credit.saturating_sub(1);
@@ -114,6 +122,9 @@ impl Connection {
         if done && tail != Tail::More {
             if let Some(link) = self.links.get_mut(link) {
                 link.outgoing = None;
+                if tail == Tail::LastSettled && !settled {
+                    link.unproven = Some(delivery.id);
+                }
             }
             if settled || tail == Tail::LastSettled {
                 self.forget_outgoing(delivery);
@@ -172,6 +183,9 @@ impl Connection {
         }
         entry.settled = settled;
         let over = settled && entry.finished;
+        if settled && let Some(link) = self.links.get_mut(entry.link) {
+            link.unproven = Some(delivery.id);
+        }
         let state = state.as_ref();
         self.output.amqp(delivery.session, |out| put_disposition(out, Role::Sender, delivery.id, state, settled));
         if over {
@@ -193,6 +207,7 @@ impl Connection {
                 && let Some(link) = self.links.get_mut(entry.link)
             {
                 link.tally.settle(disposition.state.as_ref());
+                link.unproven = link.unproven.filter(|&unproven| delivery.wrapping_sub(unproven).cast_signed() <= 0);
             }
             let delivery = Outgoing { session: id, id: delivery };
             let (state, settled) = (disposition.state.clone(), disposition.settled);
@@ -205,7 +220,10 @@ impl Connection {
 
     fn forget_outgoing(&mut self, delivery: Outgoing) {
         let session = self.sessions.get_mut(delivery.session);
-        if session.and_then(|session| session.outgoing.remove(&delivery.id)).is_some() {
+        if let Some(entry) = session.and_then(|session| session.outgoing.remove(&delivery.id)) {
+            if let Some(link) = self.links.get_mut(entry.link) {
+                link.unsettled = link.unsettled.saturating_sub(1);
+            }
             self.outgoing_dropped(1);
         }
     }

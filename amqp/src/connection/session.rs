@@ -155,6 +155,14 @@ impl Sessions {
         }
     }
 
+    pub(super) fn shrink(&mut self) {
+        for session in self.slots.iter_mut().flatten() {
+            session.waiting.shrink_to_fit();
+            session.awaiting.shrink_to_fit();
+            session.aborts.shrink_to_fit();
+        }
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = u16> + use<> {
         let slots = u16::try_from(self.slots.len()).unwrap_or(u16::MAX);
         0..slots

@@ -330,3 +330,40 @@ fn both_ends_count_what_became_of_deliveries() {
         assert_eq!((engine.links().len(), engine.tally()), (0, expected));
     }
 }
+
+#[test]
+fn a_link_may_go_when_its_receiver_has_read_everything() {
+    each_cut(|cut| {
+        let mut pair = Pair::open(cut);
+        let (out, there) = pair.sending(10);
+        assert!(pair.client.engine.can_detach(out) && !pair.server.engine.can_detach(there), "the sender knows");
+        let sent = pair.client.engine.start(out, b"half", End::More).unwrap().0;
+        pair.run();
+        let came = pair.server.delivery();
+        pair.server.engine.dispose(came, Some(DeliveryState::Accepted), true);
+        pair.run();
+        assert!(!pair.client.engine.can_detach(out), "settled, and not over");
+        assert!(pair.client.engine.push(sent, b"whole", End::Last).done);
+        assert!(pair.client.engine.can_detach(out));
+        // Who is told that a delivery is settled may not have read it.
+        for settled_by_us in [true, false] {
+            let sent = pair.send(out, b"next", if settled_by_us { End::LastSettled } else { End::Last });
+            assert!(!pair.client.engine.can_detach(out));
+            pair.client.engine.dispose_sent(sent, Some(DeliveryState::Accepted), true);
+            pair.run();
+            assert!(!pair.client.engine.can_detach(out), "settled by us alone");
+            pair.server.take();
+            let later = pair.send(out, b"later", End::Last);
+            let came = pair.server.delivery();
+            pair.server.engine.dispose(came, Some(DeliveryState::Accepted), true);
+            pair.run();
+            assert!(pair.client.engine.can_detach(out), "{later:?} was read behind it");
+            pair.server.take();
+        }
+        let sent = pair.client.engine.start(out, b"half", End::More).unwrap().0;
+        pair.client.engine.abort(sent);
+        assert!(pair.client.engine.can_detach(out), "nobody wants what is aborted");
+        pair.client.engine.detach(out, None);
+        assert!(!pair.client.engine.can_detach(out));
+    });
+}

@@ -206,6 +206,17 @@ impl Conn {
         self.access = property(ACCESS_ID);
     }
 
+    /// Gives back room that is held for more than there is now.
+    pub(super) fn shrink(&mut self) {
+        self.amqp.shrink();
+        self.links.shrink_to_fit();
+        self.held.shrink_to_fit();
+        self.incoming.shrink_to_fit();
+        self.outgoing.shrink_to_fit();
+        self.blocked.shrink_to_fit();
+        self.pool.shrink();
+    }
+
     /// Forgets one who waits for a link, and has died.
     pub(super) fn forget_waiter(&mut self, waiter: Waiter) {
         self.pool.forget(waiter);

@@ -89,7 +89,7 @@ pub struct Router {
     conns: SlotMap<ConnId, Conn>,
     /// Boxed: room for the most that ever were stays.
     flows: SlotMap<FlowId, Box<Flow>>,
-    splices: SlotMap<MessageId, Splice>,
+    splices: SlotMap<MessageId, Box<Splice>>,
     endpoints: SlotMap<EndpointId, Endpoint>,
     table: Table,
     /// Edge: the connection to the network, while it is up.
@@ -400,7 +400,7 @@ impl Router {
     ) {
         let Some(conn) = self.conns.get_mut(conn_id) else { return };
         let Some(outbound) = conn.outgoing.get_mut(&delivery) else { return };
-        let owner = outbound.owner;
+        let (owner, link) = (outbound.owner, outbound.link);
         if settled {
             outbound.settled = true;
             if outbound.ended {
@@ -411,6 +411,9 @@ impl Router {
             Owner::Flow(flow) => self.flow_disposition(flow, state, settled, now),
             Owner::Splice(splice) => self.splice_disposition(splice, state, settled),
             Owner::Nobody => {}
+        }
+        if settled {
+            self.detach_spare(conn_id, link);
         }
     }
 
@@ -437,7 +440,7 @@ impl Router {
             }
             Some(conn::Inbound::Splice(splice)) => {
                 let splice = *splice;
-                if settled && self.splices.get(splice).is_none_or(Splice::has_all) {
+                if settled && self.splices.get(splice).is_none_or(|splice| splice.has_all()) {
                     conn.incoming.remove(&delivery);
                 }
                 self.splice_sender_disposition(splice, state, settled);
@@ -527,6 +530,13 @@ impl Router {
     /// Streams that pass through (hub).
     pub fn open_splices(&self) -> usize {
         self.splices.len()
+    }
+
+    /// Gives back room that is held for more than there is now: worth its time after many have gone.
+    pub fn shrink(&mut self) {
+        self.conns.values_mut().for_each(Conn::shrink);
+        self.locals.shrink_to_fit();
+        self.actions.shrink_to_fit();
     }
 
     /// The next thing to do.

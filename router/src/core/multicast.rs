@@ -33,7 +33,7 @@ impl Router {
                 consumers.push(Dest::Remote { conn: uplink, link: self.conns.get(uplink).and_then(|conn| conn.base) });
             }
         }
-        let whole = (from != Source::Nobody).then(|| self.splices.insert(Splice::everyone(from)));
+        let whole = (from != Source::Nobody).then(|| self.splices.insert(Box::new(Splice::everyone(from))));
         if let (Some(id), Source::Link(conn, delivery)) = (whole, from)
             && let Some(conn) = self.conns.get_mut(conn)
         {

@@ -1,17 +1,21 @@
-//! Links of ours for streams: each carries one at a time and is used again.
+//! Links of ours for streams: each carries one at a time and is used again, unless there are far more than are used.
 
 use super::conn::Waiter;
 use moorline_amqp::{Connection, LinkId};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
+/// So many idle links are kept for the next streams. Attaching one costs a round trip; keeping one costs both ends about
+/// a kilobyte.
+const SPARE: usize = 256;
+
 /// Where a link of the pool stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// Without credit.
     Coming,
-    /// With credit, unused.
-    Idle,
+    /// With credit, unused; its place among the idle ones.
+    Idle(usize),
     /// Carrying a stream.
     Busy,
 }
@@ -53,7 +57,7 @@ impl Pool {
     /// A link has credit after it had none. One that carries a stream is not free for that.
     pub(super) fn credited(&mut self, link: LinkId) {
         if let Some(standing @ Standing::Coming) = self.links.get_mut(&link) {
-            *standing = Standing::Idle;
+            *standing = Standing::Idle(self.idle.len());
             // So it takes links after all, or again.
             self.full = false;
             self.coming -= 1;
@@ -70,6 +74,11 @@ impl Pool {
                 self.credited(link);
             }
         }
+    }
+
+    /// A link is idle, and more are than the next streams need.
+    pub(super) fn is_spare(&self, link: LinkId) -> bool {
+        self.idle.len() > SPARE + self.waiting.len() && matches!(self.links.get(&link), Some(Standing::Idle(_)))
     }
 
     /// A link for a stream to start on now.
@@ -99,9 +108,20 @@ impl Pool {
                 self.coming -= 1;
                 self.full |= refused;
             }
-            Some(Standing::Idle) => self.idle.retain(|other| *other != link),
+            Some(Standing::Idle(place)) => {
+                self.idle.swap_remove(place);
+                if let Some(moved) = self.idle.get(place) {
+                    self.links.insert(*moved, Standing::Idle(place));
+                }
+            }
             Some(Standing::Busy) | None => {}
         }
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.links.shrink_to_fit();
+        self.idle.shrink_to_fit();
+        self.waiting.shrink_to_fit();
     }
 
     /// Forgets one who waits, and has died.

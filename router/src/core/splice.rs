@@ -112,7 +112,7 @@ impl Router {
             self.table.count(address, dest, 1);
         }
         let size = bytes.len();
-        let id = self.splices.insert(Splice {
+        let id = self.splices.insert(Box::new(Splice {
             from,
             to,
             backlog: bytes.into(),
@@ -122,7 +122,7 @@ impl Router {
             counted: counted.map(|address| (address, dest)),
             held: held.map(|(conn, link)| (conn, link, size)),
             blocked: false,
-        });
+        }));
         if let Source::Link(conn, delivery) = from
             && let Some(conn) = self.conns.get_mut(conn)
         {
@@ -362,7 +362,7 @@ impl Router {
         }
     }
 
-    pub(super) fn remove_splice(&mut self, id: MessageId) -> Option<Splice> {
+    pub(super) fn remove_splice(&mut self, id: MessageId) -> Option<Box<Splice>> {
         let splice = self.splices.remove(id)?;
         if let Sink::Link { conn, out: None } = splice.to
             && let Some(conn) = self.conns.get_mut(conn)

@@ -124,6 +124,18 @@ impl Router {
         if let Some(conn) = self.conns.get_mut(conn_id) {
             conn.pool.credited(link);
             self.serve_waiting(conn_id);
+            self.detach_spare(conn_id, link);
+        }
+    }
+
+    /// Something on a link is over: the link goes too, if it is one of too many and nothing else is under way on it.
+    pub(super) fn detach_spare(&mut self, conn_id: ConnId, link: LinkId) {
+        let Some(conn) = self.conns.get_mut(conn_id) else { return };
+        if conn.pool.is_spare(link) && conn.amqp.can_detach(link) {
+            conn.pool.gone(link, false);
+            conn.links.remove(&link);
+            conn.amqp.detach(link, None);
+            self.wake_conn(conn_id);
         }
     }
 
@@ -138,6 +150,7 @@ impl Router {
         }
         self.link_free(conn_id, link);
         self.serve_waiting(conn_id);
+        self.detach_spare(conn_id, link);
     }
 
     /// Ends a delivery that has no owner any more.
@@ -157,6 +170,7 @@ impl Router {
         conn.amqp.abort(out);
         self.link_free(conn_id, outbound.link);
         self.serve_waiting(conn_id);
+        self.detach_spare(conn_id, outbound.link);
         self.wake_conn(conn_id);
     }
 

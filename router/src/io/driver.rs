@@ -18,6 +18,7 @@ use super::doors::Door;
 use super::handle::Command;
 use super::http::{HttpConnecting, HttpConnection, HttpListening, RequestBook, RequestRecord};
 use super::listen::TcpListening;
+use super::memory::{self, Crowd};
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals};
 use super::tally::{Cause, OpenTraffic, Tally};
@@ -139,6 +140,7 @@ pub(super) struct Driver {
     /// AMQP connections that others have opened.
     pub(super) accepted: Cell<u64>,
     numbers: Cell<u64>,
+    pub(super) crowd: Crowd,
     pub(super) totals: Totals,
     pub(super) draining: Cell<bool>,
     /// A task has panicked.
@@ -168,6 +170,7 @@ impl Driver {
             began: Timestamp::now(),
             accepted: Cell::new(0),
             numbers: Cell::new(0),
+            crowd: Crowd::default(),
             buffers: RefCell::new(Buffers {
                 wire: vec![0; WIRE_BUFFER].into_boxed_slice(),
                 plain: Vec::with_capacity(2 * WIRE_BUFFER),
@@ -283,6 +286,7 @@ impl Driver {
                 Action::Report(report) => self.report(report),
             }
         }
+        self.crowd.is(memory::size(router));
     }
 
     /// Closes an AMQP connection in good order. A peer that does not answer is not waited for, and in the middle of the

@@ -19,6 +19,7 @@ mod hyper_stream;
 mod listen;
 mod local;
 mod management;
+mod memory;
 mod plan;
 mod problem;
 mod process;

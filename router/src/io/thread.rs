@@ -14,6 +14,7 @@ use super::driver::Driver;
 use super::event::Event;
 use super::handle::{Answer, Command, Ending};
 use super::management;
+use super::memory;
 use super::plan::Plan;
 use super::problem::ServiceError;
 use super::renewal;
@@ -117,6 +118,7 @@ impl RouterThread {
         let telling = Telling::new(plan.facts);
         driver.spawn(telling.run(Rc::clone(&driver)));
         driver.spawn(service_sync::run(Rc::clone(&driver)));
+        driver.spawn(memory::run(Rc::clone(&driver)));
         for text in plan.warnings {
             tracing::warn!("{text}");
         }

@@ -368,3 +368,57 @@ fn an_idle_network_stays_up_and_a_silent_peer_is_found() {
     assert!(n.world.is_finished(n.wires[0]), "16 s are not");
     assert!(!n.world.is_finished(n.wires[1]));
 }
+
+/// What the newest link of an edge is called, and how many it has.
+fn links(world: &World, edge: usize, wire: usize) -> (u64, usize) {
+    let links = world.nodes[edge].router.link_facts(world.end(wire, edge));
+    (links.last().expect("links").number, links.len())
+}
+
+#[test]
+fn links_are_used_again_and_those_of_a_crowd_are_given_back() {
+    each_whole(|mut n| {
+        let clients: Vec<FlowId> = (0..600).map(|_| n.world.client(n.client_edge, n.listener)).collect();
+        let servers = n.world.nodes[n.server_edge].servers.clone();
+        for server in &servers {
+            n.world.socket(n.server_edge, *server).stalled = true;
+        }
+        for (i, client) in clients.iter().enumerate() {
+            n.world.socket(n.client_edge, *client).to_send = pattern(1000, i as u8);
+            n.world.socket(n.client_edge, *client).finish = true;
+        }
+        n.world.run();
+        // Each stream has a link; those towards the servers are over, but not settled.
+        for (edge, wire) in [(n.client_edge, n.wires[0]), (n.server_edge, n.wires[1])] {
+            assert!(links(&n.world, edge, wire).1 > 1200);
+        }
+        for (i, server) in servers.iter().enumerate() {
+            n.world.socket(n.server_edge, *server).to_send = pattern(1000, i as u8);
+            n.world.socket(n.server_edge, *server).finish = true;
+            n.world.socket(n.server_edge, *server).stalled = false;
+        }
+        n.world.run();
+        for (i, server) in servers.iter().enumerate() {
+            assert!(n.world.socket(n.server_edge, *server).received == pattern(1000, i as u8), "flow {i}");
+        }
+        for (i, client) in clients.iter().enumerate() {
+            assert!(n.world.socket(n.client_edge, *client).received == pattern(1000, i as u8), "flow {i}");
+            assert_eq!(n.world.socket(n.client_edge, *client).closed, Some(CloseKind::Done), "flow {i}");
+        }
+        for (edge, wire) in [(n.client_edge, n.wires[0]), (n.server_edge, n.wires[1])] {
+            let left = links(&n.world, edge, wire).1;
+            assert!((512..540).contains(&left), "256 each way, and those for control: {left}");
+        }
+        let newest = links(&n.world, n.client_edge, n.wires[0]).0;
+        for _ in 0..50 {
+            let some: Vec<FlowId> = (0..8).map(|_| n.world.client(n.client_edge, n.listener)).collect();
+            for client in some {
+                let server = n.world.server(n.server_edge);
+                n.world.socket(n.client_edge, client).reset = true;
+                n.world.socket(n.server_edge, server).finish = true;
+            }
+            n.world.run();
+        }
+        assert_eq!(links(&n.world, n.client_edge, n.wires[0]).0, newest, "none was attached");
+    });
+}

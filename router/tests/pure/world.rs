@@ -100,6 +100,11 @@ impl World {
         self.wires.len() - 1
     }
 
+    /// The connection that a node has at its end of a wire.
+    pub(crate) fn end(&self, wire: usize, node: usize) -> ConnId {
+        self.wires[wire].ends.iter().find(|(at, _)| *at == node).expect("an end of this wire").1
+    }
+
     /// Cuts a wire: both ends see the transport end.
     pub(crate) fn cut(&mut self, wire: usize) {
         let ends = self.wires[wire].ends;

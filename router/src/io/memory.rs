@@ -1,0 +1,90 @@
+//! What many closed connections leave behind goes back to the system.
+//!
+//! The C library keeps freed memory that stands between what is still in use: thousands of connections that have closed
+//! would hold most of theirs for ever.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::driver::Driver;
+use super::signal::Signal;
+use crate::core::Router;
+
+/// Fewer are not worth the pages that are faulted in again.
+const MANY: usize = 500;
+/// More may leave in this time, and their links after them.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How many connections and messages there are, and how many were since memory was last given back.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    most: Cell<usize>,
+    leaves: Signal,
+}
+
+impl Crowd {
+    /// So many are there now.
+    pub(super) fn is(&self, now: usize) {
+        let most = self.most.get();
+        if now > most {
+            self.most.set(now);
+        } else if most - now >= MANY && now <= most / 2 {
+            self.leaves.set();
+        }
+    }
+}
+
+/// What the memory of a router grows with: TCP connections, and messages that pass.
+pub(super) fn size(router: &Router) -> usize {
+    router.open_flows() + router.open_splices()
+}
+
+/// Gives memory back whenever half of many have gone. A steady coming and going leaves it alone.
+pub(super) async fn run(driver: Rc<Driver>) {
+    loop {
+        driver.crowd.leaves.wait().await;
+        let (mut before, mut now) = (usize::MAX, driver.inspect(size));
+        while now < before {
+            sleep(PAUSE).await;
+            (before, now) = (now, driver.inspect(size));
+        }
+        driver.crowd.most.set(now);
+        driver.core(|router, _| router.shrink());
+        give_back();
+    }
+}
+
+#[allow(unsafe_code)]
+fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) takes no pointer, may be called from any thread at any time, and touches free memory alone.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::Crowd;
+
+    fn leaves(crowd: &Crowd) -> bool {
+        crowd.leaves.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn a_crowd_that_leaves_is_noticed_and_a_steady_one_is_not() {
+        let crowd = Crowd::default();
+        (0..=2000).chain((1001..2000).rev()).for_each(|size| crowd.is(size));
+        assert!(!leaves(&crowd));
+        crowd.is(1000);
+        assert!(leaves(&crowd));
+        let few = Crowd::default();
+        (0..500).chain((0..500).rev()).for_each(|size| few.is(size));
+        assert!(!leaves(&few));
+    }
+}
