@@ -9,7 +9,8 @@ use crate::codec::read::Reader;
 use crate::performative::ending::{decode_ending, put_end};
 use crate::performative::open::Begin;
 use crate::{Condition, Event, Incoming, LinkId, Outgoing, Role, SessionId};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 /// We never make a peer wait for our sending window.
 pub(super) const OUTGOING_WINDOW: u32 = 0x7fff_ffff;
@@ -44,7 +45,8 @@ pub(super) struct Session {
     /// Highest link handle that we may use.
     remote_handle_max: u32,
     next_handle: u32,
-    free_handles: BTreeSet<u32>,
+    /// In one piece: many that were scattered would hold the memory of all around them.
+    free_handles: BinaryHeap<Reverse<u32>>,
     pub(super) remote_handles: BTreeMap<u32, LinkKey>,
     /// Links of ours that wait for our begin.
     pub(super) waiting: Vec<LinkKey>,
@@ -71,7 +73,7 @@ impl Session {
             next_delivery_in: None,
             remote_handle_max: u32::MAX,
             next_handle: 0,
-            free_handles: BTreeSet::new(),
+            free_handles: BinaryHeap::new(),
             remote_handles: BTreeMap::new(),
             waiting: Vec::new(),
             awaiting: VecDeque::new(),
@@ -84,7 +86,7 @@ impl Session {
 
     /// The lowest handle that is free.
     pub(super) fn take_handle(&mut self) -> Option<u32> {
-        if let Some(handle) = self.free_handles.pop_first() {
+        if let Some(Reverse(handle)) = self.free_handles.pop() {
             return Some(handle);
         }
         let handle = self.next_handle;
@@ -93,7 +95,7 @@ impl Session {
     }
 
     pub(super) fn free_handle(&mut self, handle: u32) {
-        self.free_handles.insert(handle);
+        self.free_handles.push(Reverse(handle));
     }
 
     fn on_begin(&mut self, channel: u16, begin: &Begin) {
@@ -157,6 +159,7 @@ impl Sessions {
 
     pub(super) fn shrink(&mut self) {
         for session in self.slots.iter_mut().flatten() {
+            session.free_handles.shrink_to_fit();
             session.waiting.shrink_to_fit();
             session.awaiting.shrink_to_fit();
             session.aborts.shrink_to_fit();

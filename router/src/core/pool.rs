@@ -5,9 +5,9 @@ use moorline_amqp::{Connection, LinkId};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
-/// So many idle links are kept for the next streams. Attaching one costs a round trip; keeping one costs both ends about
-/// a kilobyte.
-const SPARE: usize = 256;
+/// So many idle links are kept for the next streams. Attaching one costs a round trip; keeping one costs both ends a
+/// kilobyte, and after a crowd the pages among which it lies.
+const SPARE: usize = 64;
 
 /// Where a link of the pool stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

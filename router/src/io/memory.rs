@@ -16,7 +16,7 @@ use crate::core::Router;
 /// Fewer are not worth the pages that are faulted in again.
 const MANY: usize = 500;
 /// More may leave in this time, and their links after them.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How many connections and messages there are, and how many were since memory was last given back.
 #[derive(Debug, Default)]

@@ -407,7 +407,7 @@ fn links_are_used_again_and_those_of_a_crowd_are_given_back() {
         }
         for (edge, wire) in [(n.client_edge, n.wires[0]), (n.server_edge, n.wires[1])] {
             let left = links(&n.world, edge, wire).1;
-            assert!((512..540).contains(&left), "256 each way, and those for control: {left}");
+            assert!((128..150).contains(&left), "64 each way, and those for control: {left}");
         }
         let newest = links(&n.world, n.client_edge, n.wires[0]).0;
         for _ in 0..50 {
