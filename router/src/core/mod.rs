@@ -497,6 +497,12 @@ impl Router {
         self.flow_data(flow, data, now);
     }
 
+    /// `n` bytes, at most `read_budget`, went from the socket to where the driver has them for the socket of the flow that
+    /// is `joined`; what of them is written there, is said as [`Router::handle_written`]. If that flow ends before, they are lost.
+    pub fn handle_moved(&mut self, flow: FlowId, n: usize, now: Instant) {
+        self.flow_moved(flow, n, now);
+    }
+
     /// The socket's peer has shut down its writing half.
     pub fn handle_read_closed(&mut self, flow: FlowId, _now: Instant) {
         self.flow_read_closed(flow);
@@ -512,7 +518,7 @@ impl Router {
         self.flows.get(flow).map(|flow| flow.output()).unwrap_or_default()
     }
 
-    /// `n` of these were written.
+    /// `n` of these, or of those that were moved, were written.
     pub fn handle_written(&mut self, flow: FlowId, n: usize, now: Instant) {
         self.flow_written(flow, n, now);
     }

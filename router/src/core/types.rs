@@ -180,8 +180,13 @@ pub enum Action {
 pub struct FlowIo {
     /// Bytes that the core takes now; 0: do not read.
     pub read_budget: usize,
+    /// The flow whose socket gets what is read here, when nothing waits for it: where the driver can, it may move the
+    /// bytes to that socket past the core, and says [`Router::handle_moved`](super::Router::handle_moved).
+    pub joined: Option<FlowId>,
     /// Bytes wait in [`Router::flow_output`](super::Router::flow_output).
     pub has_output: bool,
+    /// So many bytes wait with the driver, behind the output.
+    pub moved: usize,
     /// All output is written and no more will come: shut down the writing half (once).
     pub shutdown_write: bool,
     /// Drop the socket now and forget the flow: it is over ([`Router::forget_flow`](super::Router::forget_flow)).

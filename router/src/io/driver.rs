@@ -19,6 +19,7 @@ use super::handle::Command;
 use super::http::{HttpConnecting, HttpConnection, HttpListening, RequestBook, RequestRecord};
 use super::listen::TcpListening;
 use super::memory::{self, Crowd};
+use super::pipe::Pipes;
 use super::signal::Signal;
 use super::status::{PeerIdentity, Totals};
 use super::tally::{Cause, OpenTraffic, Tally};
@@ -60,6 +61,8 @@ pub(super) struct FlowEntry {
     pub(super) number: u64,
     pub(super) signal: Rc<Signal>,
     pub(super) service: Service,
+    /// Nothing stands between its socket and what is sent there.
+    pub(super) plain: Cell<bool>,
     /// What is known of its failure.
     pub(super) cause: Cell<Option<Cause>>,
 }
@@ -107,6 +110,7 @@ pub(super) struct Driver {
     router: RefCell<Router>,
     buffers: RefCell<Buffers>,
     pub(super) flows: RefCell<SecondaryMap<FlowId, FlowEntry>>,
+    pub(super) pipes: Pipes,
     pub(super) connections: RefCell<SecondaryMap<ConnId, ConnectionEntry>>,
     pub(super) listeners: RefCell<SecondaryMap<ListenerId, Rc<TcpListening>>>,
     pub(super) connectors: RefCell<SecondaryMap<ConnectorId, Rc<ConnectorEntry>>>,
@@ -176,6 +180,7 @@ impl Driver {
                 plain: Vec::with_capacity(2 * WIRE_BUFFER),
             }),
             flows: RefCell::default(),
+            pipes: Pipes::default(),
             connections: RefCell::default(),
             listeners: RefCell::default(),
             connectors: RefCell::default(),
@@ -308,8 +313,13 @@ impl Driver {
     /// Registers the wake-up of a flow; call it before the core's actions are carried out.
     pub(super) fn enter_flow(&self, flow: FlowId, service: Service) -> Rc<Signal> {
         let signal = Rc::new(Signal::default());
-        let entry =
-            FlowEntry { number: self.new_number(), signal: Rc::clone(&signal), service, cause: Cell::default() };
+        let entry = FlowEntry {
+            number: self.new_number(),
+            signal: Rc::clone(&signal),
+            service,
+            plain: Cell::default(),
+            cause: Cell::default(),
+        };
         self.tally(service, |tally| tally.traffic(|past| past.opened += 1));
         self.flows.borrow_mut().insert(flow, entry);
         self.totals.count_flow();
@@ -348,10 +358,16 @@ impl Driver {
         }
     }
 
+    /// Whether bytes can be moved to a flow's socket as they are.
+    pub(super) fn is_plain(&self, flow: FlowId) -> bool {
+        self.flows.borrow().get(flow).is_some_and(|entry| entry.plain.get())
+    }
+
     /// Takes a flow that is over out of the books.
     pub(super) fn forget_flow(self: &Rc<Self>, flow: FlowId) {
         self.core(|router, now| router.forget_flow(flow, now));
         self.flows.borrow_mut().remove(flow);
+        self.pipes.forget(flow);
     }
 
     fn flow_ended(&self, record: &FlowRecord) {

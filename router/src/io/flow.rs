@@ -16,6 +16,8 @@ use crate::core::{CloseKind, ConnectorId, FlowId, FlowIo, Router};
 
 /// After this many bytes others have their turn.
 const FAIR_SHARE: usize = 256 * 1024;
+/// A flow that brings this much at once goes on past the core, where it may; below it, copying costs less than a pipe.
+const MUCH: usize = 32 * 1024;
 /// Time for the last encrypted bytes to leave.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -55,7 +57,10 @@ pub(super) async fn connect(driver: Rc<Driver>, flow: FlowId, connector: Connect
 
 /// Serves a connected socket until the core says that it is over.
 pub(super) async fn run(driver: Rc<Driver>, flow: FlowId, transport: Transport, signal: Rc<Signal>) {
-    let mut socket = FlowSocket { transport, read_ended: false, write_shut: false, dead: false };
+    if let Some(entry) = driver.flows.borrow().get(flow) {
+        entry.plain.set(!transport.is_tls());
+    }
+    let mut socket = FlowSocket { transport, much: false, read_ended: false, write_shut: false, dead: false };
     loop {
         let next = driver.core_with_buffers(|router, buffers, now| socket.pass(router, flow, buffers, now, &driver));
         // The pass has looked at everything, also at what it caused itself.
@@ -101,6 +106,8 @@ async fn closed_by_core(driver: &Rc<Driver>, flow: FlowId, signal: &Signal) {
 
 struct FlowSocket {
     transport: Transport,
+    /// The last that came was much.
+    much: bool,
     /// The peer has shut down its writing half.
     read_ended: bool,
     /// We have shut down ours.
@@ -182,14 +189,32 @@ impl FlowSocket {
             } else {
                 step.interest |= Interest::WRITABLE;
             }
+        } else if io.moved > 0 {
+            let n = self.empty_pipe(flow, io.moved, driver)?;
+            if n > 0 {
+                router.handle_written(flow, n, now);
+                driver.totals.count_out(n);
+                step.moved += n;
+                step.progress = true;
+            } else {
+                step.interest |= Interest::WRITABLE;
+            }
         } else if io.shutdown_write && !self.write_shut {
             self.write_shut = true;
             self.transport.end_writing();
         }
-        if io.read_budget > 0 && !self.read_ended {
+        let filled = if io.read_budget > 0 && self.much { self.fill_pipe(io, driver)? } else { 0 };
+        if filled > 0 {
+            self.much = filled >= MUCH;
+            router.handle_moved(flow, filled, now);
+            driver.totals.count_in(filled);
+            step.moved += filled;
+            step.progress = true;
+        } else if io.read_budget > 0 && !self.read_ended {
             match self.transport.take(io.read_budget, buffers)? {
                 Taken::Bytes(bytes) => {
                     if !bytes.is_empty() {
+                        self.much = bytes.len() >= MUCH;
                         router.handle_data(flow, bytes, now);
                         driver.totals.count_in(bytes.len());
                         step.moved += bytes.len();
@@ -208,6 +233,20 @@ impl FlowSocket {
             step.interest |= Interest::WRITABLE;
         }
         Ok(step)
+    }
+
+    /// Moves what came to the other socket's pipe, where both are as they are on the wire; 0: read it.
+    fn fill_pipe(&mut self, io: FlowIo, driver: &Driver) -> Result<usize, TransportError> {
+        let (Some(other), Some(socket)) = (io.joined, self.transport.plain_socket()) else { return Ok(0) };
+        if !driver.is_plain(other) {
+            return Ok(0);
+        }
+        driver.pipes.fill(other, socket, io.read_budget).map_err(|error| TransportError::lost(&error))
+    }
+
+    fn empty_pipe(&mut self, flow: FlowId, length: usize, driver: &Driver) -> Result<usize, TransportError> {
+        let Some(socket) = self.transport.plain_socket() else { return Ok(0) };
+        driver.pipes.empty(flow, socket, length).map_err(|error| TransportError::lost(&error))
     }
 
     /// What TLS still holds goes out first when the flow ended well; a plain socket leaves that to the kernel.

@@ -20,6 +20,7 @@ mod listen;
 mod local;
 mod management;
 mod memory;
+mod pipe;
 mod plan;
 mod problem;
 mod process;

@@ -39,7 +39,7 @@ pub(super) enum TransportError {
 }
 
 impl TransportError {
-    fn lost(error: &io::Error) -> TransportError {
+    pub(super) fn lost(error: &io::Error) -> TransportError {
         TransportError::Lost(socket::words(error))
     }
 }
@@ -385,6 +385,6 @@ impl Write for SocketWriter<'_> {
     }
 }
 
-fn is_transient(error: &io::Error) -> bool {
+pub(super) fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -278,14 +278,33 @@ fn listener_and_connector_on_one_router_need_no_network() {
         let server = world.server(node);
         world.socket(node, slow).stalled = true;
         world.socket(node, slow).finish = true;
-        world.socket(node, server).to_send = pattern(100_000, 5);
+        world.socket(node, server).to_send = pattern(1_500, 5);
         world.socket(node, server).finish = true;
         world.run();
         assert_eq!(world.socket(node, server).closed, Some(CloseKind::Done));
         world.socket(node, slow).stalled = false;
         world.run();
-        assert!(world.socket(node, slow).received == pattern(100_000, 5));
+        assert!(world.socket(node, slow).received == pattern(1_500, 5));
         assert_eq!(world.socket(node, slow).closed, Some(CloseKind::Done));
+        // What goes past the core is counted, and is held back like anything else.
+        let slow = world.client(node, listener);
+        let server = world.server(node);
+        world.socket(node, slow).stalled = true;
+        world.socket(node, server).to_send = pattern(3 << 20, 6);
+        world.socket(node, server).finish = true;
+        world.run();
+        assert!(world.socket(node, server).to_send.len() > 2 << 20);
+        assert_eq!(world.socket(node, server).closed, None);
+        let halfway = world.nodes[node].router.flow(server).unwrap().bytes_in;
+        assert_eq!(halfway as usize, (3 << 20) - world.socket(node, server).to_send.len());
+        assert_eq!(world.nodes[node].router.flow(slow).unwrap().bytes_out, 0);
+        world.socket(node, slow).stalled = false;
+        world.socket(node, slow).finish = true;
+        world.run();
+        assert!(world.socket(node, slow).received == pattern(3 << 20, 6));
+        let carried: Vec<(u64, u64)> =
+            world.records(node).iter().rev().take(2).map(|record| (record.bytes_in, record.bytes_out)).collect();
+        assert!(carried.contains(&(3 << 20, 0)) && carried.contains(&(0, 3 << 20)), "{carried:?}");
         let other = world.client(node, listener);
         world.socket(node, other).reset = true;
         world.run();

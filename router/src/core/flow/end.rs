@@ -15,7 +15,7 @@ impl Router {
             Net::Local(_) => flow.read_closed,
             Net::Cut => true,
         };
-        if flow.close.is_none() && flow.read_closed && sent && flow.write_ended && flow.write.is_empty() {
+        if flow.close.is_none() && flow.read_closed && sent && flow.write_ended && flow.is_drained() {
             flow.close = Some(CloseKind::Done);
             self.wake_flow(id);
         }

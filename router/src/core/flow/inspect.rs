@@ -56,18 +56,24 @@ pub struct FlowSnapshot<'a> {
 }
 
 impl Flow {
-    pub(super) fn first_read(&mut self, now: Instant) {
-        match self.side {
-            Side::Listener(_) => self.record.asked = Some(now),
-            Side::Connector(_) => self.answered_at(now),
+    pub(super) fn count_read(&mut self, n: usize, now: Instant) {
+        if self.bytes_in == 0 {
+            match self.side {
+                Side::Listener(_) => self.record.asked = Some(now),
+                Side::Connector(_) => self.answered_at(now),
+            }
         }
+        self.bytes_in += n as u64;
     }
 
-    pub(super) fn first_written(&mut self, now: Instant) {
-        match self.side {
-            Side::Listener(_) => self.answered_at(now),
-            Side::Connector(_) => self.record.asked = Some(now),
+    pub(super) fn count_written(&mut self, n: usize, now: Instant) {
+        if self.bytes_out == 0 {
+            match self.side {
+                Side::Listener(_) => self.answered_at(now),
+                Side::Connector(_) => self.record.asked = Some(now),
+            }
         }
+        self.bytes_out += n as u64;
     }
 
     fn answered_at(&mut self, now: Instant) {

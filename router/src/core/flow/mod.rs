@@ -88,6 +88,8 @@ pub(in crate::core) struct Flow {
     dest: Option<Dest>,
     /// For the socket.
     write: ByteQueue,
+    /// Bytes for the socket that the driver holds. While there are any, `write` is empty.
+    moved: usize,
     /// Nothing more will come for the socket.
     write_ended: bool,
     /// The socket gave its end.
@@ -172,6 +174,7 @@ impl Flow {
             net: Net::Cut,
             dest: None,
             write: ByteQueue::default(),
+            moved: 0,
             write_ended: false,
             read_closed: false,
             close: None,
@@ -196,6 +199,11 @@ impl Flow {
 
     pub(in crate::core) fn output(&self) -> (&[u8], &[u8]) {
         self.write.slices()
+    }
+
+    /// All that came for the socket is written.
+    fn is_drained(&self) -> bool {
+        self.write.is_empty() && self.moved == 0
     }
 
     /// The end of the peer's stream was received.

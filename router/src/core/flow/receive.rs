@@ -76,18 +76,18 @@ impl Router {
 
     pub(in crate::core) fn flow_written(&mut self, id: FlowId, n: usize, now: Instant) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let before = flow.write.len();
+        let (before, moved) = (flow.write.len(), flow.moved);
         flow.write.consume(n);
-        if flow.bytes_out == 0 {
-            flow.first_written(now);
-        }
-        flow.bytes_out += n as u64;
-        let (left, bytes_out, ended) = (flow.write.len(), flow.bytes_out, flow.write_ended);
+        flow.moved -= n.saturating_sub(before).min(moved);
+        flow.count_written(n, now);
+        let emptied = moved > 0 && flow.moved == 0;
+        let (left, bytes_out, over) = (flow.write.len(), flow.bytes_out, flow.write_ended && flow.is_drained());
+        let ended = flow.write_ended;
         match &mut flow.net {
             Net::Cut => {}
             Net::Local(other) => {
                 let other = *other;
-                if before >= LOCAL_WINDOW / 2 && left < LOCAL_WINDOW / 2 {
+                if emptied || (before >= LOCAL_WINDOW / 2 && left < LOCAL_WINDOW / 2) {
                     self.wake_flow(other);
                 }
             }
@@ -107,7 +107,7 @@ impl Router {
                 }
             }
         }
-        if ended && left == 0 {
+        if over {
             self.settle_flow(id);
         }
     }

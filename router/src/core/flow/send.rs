@@ -19,10 +19,14 @@ impl Router {
         if flow.socket == Socket::Connecting {
             return FlowIo::default();
         }
-        let has_output = !flow.write.is_empty();
-        let shutdown_write = flow.write_ended && !has_output;
+        let (has_output, moved) = (!flow.write.is_empty(), flow.moved);
+        let shutdown_write = flow.write_ended && flow.is_drained();
+        let joined = match flow.net {
+            Net::Local(other) if self.flows.get(other).is_some_and(|other| other.is_drained()) => Some(other),
+            _ => None,
+        };
         let read_budget = if flow.read_closed { 0 } else { self.read_budget(id) };
-        FlowIo { read_budget, has_output, shutdown_write, close: None }
+        FlowIo { read_budget, joined, has_output, moved, shutdown_write, close: None }
     }
 
     fn read_budget(&mut self, id: FlowId) -> usize {
@@ -30,6 +34,8 @@ impl Router {
         match &flow.net {
             Net::Cut => 0,
             Net::Local(other) => match self.flows.get(*other) {
+                // One filling at a time: of a pipe that is not empty nobody can tell whether it is full, or the socket empty.
+                Some(other) if other.moved > 0 => 0,
                 Some(other) if other.socket == Socket::Open => {
                     LOCAL_WINDOW.saturating_sub(other.write.len()).min(READ_AT_ONCE)
                 }
@@ -51,10 +57,7 @@ impl Router {
 
     pub(in crate::core) fn flow_data(&mut self, id: FlowId, data: &[u8], now: Instant) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        if flow.bytes_in == 0 {
-            flow.first_read(now);
-        }
-        flow.bytes_in += data.len() as u64;
+        flow.count_read(data.len(), now);
         match &mut flow.net {
             Net::Cut => {}
             Net::Local(other) => {
@@ -87,6 +90,17 @@ impl Router {
                 let conn = remote.conn;
                 self.wake_conn(conn);
             }
+        }
+    }
+
+    pub(in crate::core) fn flow_moved(&mut self, id: FlowId, n: usize, now: Instant) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.count_read(n, now);
+        if let Net::Local(other) = flow.net {
+            if let Some(other) = self.flows.get_mut(other) {
+                other.moved += n;
+            }
+            self.wake_flow(other);
         }
     }
 
