@@ -10,6 +10,7 @@ mod http2;
 mod http2_sockets;
 mod http_sockets;
 mod idle;
+mod joined;
 mod links;
 mod management;
 mod network;
