@@ -47,7 +47,7 @@ pub(super) async fn connect(host: &str, port: u16, limit: Duration) -> Result<(T
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
         match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => match socket::tune(&stream) {
+            Ok(Ok(stream)) => match socket::tune((&stream).into()) {
                 Ok(()) => return Ok((stream, *address)),
                 Err(error) => {
                     last = Cause::of_connect(&error);

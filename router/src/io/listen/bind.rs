@@ -7,6 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::owner::{PortOwner, port_owner};
 use crate::io::resolve::{resolve, resolve_blocking};
+use crate::io::socket::tune;
 
 /// The kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
@@ -130,6 +131,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
+    tune((&socket).into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -146,6 +148,21 @@ mod tests {
         let words = error.to_string();
         assert!(words.starts_with(&format!("{address} is in use by ")), "{words}");
         assert!(words.contains(&format!("pid {}", std::process::id())), "{words}");
+    }
+
+    #[test]
+    fn accepted_sockets_are_as_their_listener() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let accepted = socket2::Socket::from(listener.accept().unwrap().0);
+        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+        let [expected, kept] = [Socket::from(listener), accepted].map(|socket| {
+            let time = socket.tcp_keepalive_time().unwrap();
+            (time, socket.tcp_keepalive_interval().unwrap(), socket.tcp_keepalive_retries().unwrap())
+        });
+        assert_eq!(kept, expected);
+        assert_eq!(kept.0, std::time::Duration::from_secs(60));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
-use crate::io::socket;
 use crate::io::tls::Live;
 use crate::io::transport::{Transport, TransportError};
 
@@ -22,10 +21,6 @@ pub(in crate::io) async fn secure(
     tls: Option<&Live<ServerConfig>>,
     deadline: Instant,
 ) -> Option<Transport> {
-    if socket::tune(&stream).is_err() {
-        // The client is gone already.
-        return None;
-    }
     let Some(tls) = tls else {
         return Some(Transport::plain(stream));
     };

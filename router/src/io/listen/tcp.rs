@@ -21,7 +21,7 @@ use crate::io::status::{ListenerState, ListenerStatus};
 use crate::io::tally::{Cause, ServiceCounts, Tally};
 use crate::io::tls::Live;
 use crate::io::transport::Transport;
-use crate::io::{Event, Timestamp, flow, socket};
+use crate::io::{Event, Timestamp, flow};
 
 /// Wait before a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -216,9 +216,7 @@ fn accepted(
     begin: &Begin,
 ) {
     let Some(tls) = listening.tls.clone() else {
-        if socket::tune(&stream).is_ok() {
-            begin(Transport::plain(stream), peer);
-        }
+        begin(Transport::plain(stream), peer);
         return;
     };
     let (listening, begin) = (Rc::clone(listening), Rc::clone(begin));
