@@ -72,8 +72,19 @@ impl Hop {
     }
 }
 
-/// A competitor that is ready to carry.
+/// A service that nobody serves yet.
 #[derive(Debug)]
+pub(crate) struct Addition {
+    /// Where the hop at the server takes orders.
+    pub(crate) door: u16,
+    /// Where clients of the service connect.
+    pub(crate) entry: u16,
+    /// What the hop at the server is to be told.
+    pub(crate) connector: Vec<(&'static str, String)>,
+}
+
+/// A competitor that is ready to carry.
+#[derive(Debug, Default)]
 pub(crate) struct Chain {
     /// Where clients connect, address by address.
     pub(crate) entries: Vec<u16>,
@@ -83,6 +94,8 @@ pub(crate) struct Chain {
     pub(crate) near_server: Option<Hop>,
     /// At the client. `None` where there is one hop at most.
     pub(crate) near_client: Option<Hop>,
+    /// What can be added while it runs. `None` where nothing can.
+    pub(crate) addition: Option<Addition>,
     /// Outlives the programs.
     #[expect(dead_code, reason = "dropped, it takes the files away")]
     pub(crate) home: Option<Scratch>,

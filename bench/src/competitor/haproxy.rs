@@ -38,7 +38,7 @@ pub(super) fn competitor() -> Competitor {
             Shape::One => {
                 let lines = format!("  bind 127.0.0.1:{entry}\n  server next 127.0.0.1:{target}\n");
                 let near_server = Some(hop("edge", &lines));
-                Some(Chain { entries: vec![entry], uplink: None, near_server, near_client: None, home: Some(home) })
+                Some(Chain { entries: vec![entry], near_server, home: Some(home), ..Chain::default() })
             }
             Shape::Two => {
                 let near_client = hop(
@@ -57,10 +57,10 @@ pub(super) fn competitor() -> Competitor {
                 );
                 Some(Chain {
                     entries: vec![entry],
-                    uplink: None,
                     near_server: Some(near_server),
                     near_client: Some(near_client),
                     home: Some(home),
+                    ..Chain::default()
                 })
             }
             Shape::Many(_) => None,

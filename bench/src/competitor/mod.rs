@@ -116,7 +116,7 @@ pub(crate) fn all(site: &Site) -> Vec<Competitor> {
 }
 
 fn direct(shape: Shape, target: u16) -> Option<Chain> {
-    let chain = Chain { entries: vec![target], uplink: None, near_server: None, near_client: None, home: None };
+    let chain = Chain { entries: vec![target], ..Chain::default() };
     (!matches!(shape, Shape::Many(_))).then_some(chain)
 }
 

@@ -39,7 +39,7 @@ pub(super) fn competitor() -> Competitor {
         );
         let near_client = Some(hop(program, &home, "interior", &near_client));
         let near_server = Some(hop(program, &home, "edge", &near_server));
-        Ok(Some(Chain { entries: vec![entry], uplink: None, near_server, near_client, home: Some(home) }))
+        Ok(Some(Chain { entries: vec![entry], near_server, near_client, home: Some(home), ..Chain::default() }))
     };
     Competitor { name: "nginx", version, make: Box::new(make) }
 }

@@ -8,10 +8,12 @@ use moorline_tests::scratch::Scratch;
 use moorline_tests::skrouterd::{RouterFile, Skrouterd};
 
 use super::{Competitor, Ports, Shape, Site};
-use crate::chain::{Chain, Hop};
+use crate::chain::{Addition, Chain, Hop};
 
 /// Of many addresses, those that clients enter at: spread over all, so that the last to be served is among them or near.
 pub(crate) const ENTRIES: usize = 16;
+/// The address that is served when the edge is told to.
+const ADDED: &str = "bench:added";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Maker {
@@ -71,13 +73,7 @@ impl Pair {
             let file = site.file(self.edge, "edge");
             let file = file.tcp_listener("bench:0", entry, None).tcp_connector("bench:0", target, None);
             let near_server = Some(hop(self.edge, "edge", site, &home, &file));
-            return Ok(Some(Chain {
-                entries: vec![entry],
-                uplink: None,
-                near_server,
-                near_client: None,
-                home: Some(home),
-            }));
+            return Ok(Some(Chain { entries: vec![entry], near_server, home: Some(home), ..Chain::default() }));
         }
         let addresses = if let Shape::Many(count) = shape { count } else { 1 };
         let encapsulation = site.tells(self.interior, self.encapsulation);
@@ -95,9 +91,24 @@ impl Pair {
         for at in 0..addresses {
             edge = edge.tcp_connector(&format!("bench:{at}"), target, accepted);
         }
+        let addition = matches!(shape, Shape::Many(_)).then(|| {
+            let (door, entry) = (free_port(), free_port());
+            let mut connector = vec![
+                ("name", ADDED.to_owned()),
+                ("address", ADDED.to_owned()),
+                ("host", "127.0.0.1".to_owned()),
+                ("port", target.to_string()),
+            ];
+            connector.extend(accepted.map(|encapsulation| ("encapsulation", encapsulation.to_owned())));
+            Addition { door, entry, connector }
+        });
+        if let Some(addition) = &addition {
+            interior = interior.tcp_listener(ADDED, addition.entry, encapsulation);
+            edge = edge.client_listener(addition.door);
+        }
         let near_client = Some(hop(self.interior, "interior", site, &home, &interior));
         let near_server = Some(hop(self.edge, "edge", site, &home, &edge));
-        Ok(Some(Chain { entries, uplink: Some(listens), near_server, near_client, home: Some(home) }))
+        Ok(Some(Chain { entries, uplink: Some(listens), near_server, near_client, addition, home: Some(home) }))
     }
 }
 

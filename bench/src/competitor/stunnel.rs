@@ -29,10 +29,10 @@ pub(super) fn competitor() -> Competitor {
             hop("edge", "server", &format!("accept = 127.0.0.1:{listens}\nconnect = 127.0.0.1:{target}\n"));
         Ok(Some(Chain {
             entries: vec![entry],
-            uplink: None,
             near_server: Some(near_server),
             near_client: Some(near_client),
             home: Some(home),
+            ..Chain::default()
         }))
     };
     Competitor { name: "stunnel", version, make: Box::new(make) }

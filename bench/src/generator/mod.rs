@@ -3,6 +3,7 @@
 
 pub(crate) mod churn;
 pub(crate) mod latency;
+pub(crate) mod manage;
 pub(crate) mod open;
 pub(crate) mod phase;
 pub(crate) mod poll;
