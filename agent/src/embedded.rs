@@ -60,7 +60,7 @@ impl RouterArguments {
 ///
 /// `site` is where the network's console shows it.
 pub(crate) fn run(
-    config: &RouterConfig,
+    config: RouterConfig,
     site: Option<String>,
     narrator: &mut impl Narrator,
     arguments: &RouterArguments,
@@ -88,10 +88,13 @@ pub(crate) fn run(
             log: logging::control(),
             ..StartOptions::default()
         };
-        let router = start(config, options).map_err(not_started)?;
+        let router = start(&config, options).map_err(not_started)?;
+        // The router has its own of what it needs, which may be much.
+        drop(config);
         let mut events = router.events();
         let status = router.status().await.map_err(|_| Failure::Runtime(anyhow!("the router ended at its start")))?;
         narrator.started(&status);
+        drop(status);
         manager.ready("not linked to the network yet");
         let signal = tokio::select! {
             signal = serve(&router, &mut events, &mut signals, narrator, &manager) => signal?,

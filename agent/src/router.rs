@@ -45,9 +45,9 @@ impl Arguments {
             _ => "trace",
         });
         let config = self.read()?;
-        let mut narrator = RouterNarrator(&config);
+        let mut narrator = RouterNarrator(config.router.mode);
         let site = host::site(|| config.router.site().id);
-        embedded::run(&config, site, &mut narrator, &self.router)
+        embedded::run(config, site, &mut narrator, &self.router)
     }
 
     fn read(&self) -> Result<RouterConfig, Failure> {
@@ -69,11 +69,11 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Says that it runs; the logs say the rest.
-struct RouterNarrator<'a>(&'a RouterConfig);
+struct RouterNarrator(RouterMode);
 
-impl Narrator for RouterNarrator<'_> {
+impl Narrator for RouterNarrator {
     fn started(&mut self, status: &RouterStatus) {
-        let mode = match self.0.router.mode {
+        let mode = match self.0 {
             RouterMode::Edge => "an edge",
             RouterMode::Interior => "a hub",
         };

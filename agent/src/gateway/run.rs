@@ -91,7 +91,7 @@ impl Arguments {
 
         let served = as_served(config, definition, &file)?;
         let mut narrator = GatewayNarrator::new(definition.name.as_str(), &served);
-        embedded::run(&served, site, &mut narrator, &self.router)
+        embedded::run(served, site, &mut narrator, &self.router)
     }
 }
 

@@ -80,7 +80,8 @@ impl Arguments {
         let config = router_config(&directory, &site);
         files::write_secret(&self.config_file(&directory)?, config.to_json().as_bytes()).or_runtime()?;
         let mut narrator = HubNarrator::new(&site, self.state_dir.as_deref());
-        let ended = embedded::run(&config, host::site(|| config.router.site().id), &mut narrator, &self.router);
+        let network_site = host::site(|| config.router.site().id);
+        let ended = embedded::run(config, network_site, &mut narrator, &self.router);
         drop(lock);
         ended
     }

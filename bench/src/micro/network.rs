@@ -69,8 +69,6 @@ impl Network {
             ends[EDGE].router.add_connector(ConnectorSpec {
                 name: format!("connector-{at}"),
                 address: format!("service-{at}:5432"),
-                host: "localhost".to_owned(),
-                port: "5432".to_owned(),
             });
         }
         let listener = ends[HUB].router.add_listener(ListenerSpec {

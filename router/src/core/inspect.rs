@@ -52,7 +52,7 @@ impl Router {
 
     /// How the streams of a listener travel: as configured, else as the network of the moment asks.
     pub fn listener_encapsulation(&self, id: ListenerId) -> Option<Encapsulation> {
-        let configured = self.listeners.get(id)?.spec.encapsulation;
+        let configured = self.listeners.get(id)?.encapsulation;
         let asked = || self.uplink().map_or(Encapsulation::Legacy, |uplink| self.network_encapsulation(uplink));
         Some(configured.unwrap_or_else(asked))
     }

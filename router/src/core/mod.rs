@@ -49,7 +49,8 @@ use table::{Dest, Entry, Table};
 
 /// A listener and whether its port shall be open.
 struct ListenerEntry {
-    spec: ListenerSpec,
+    encapsulation: Option<Encapsulation>,
+    site_id: String,
     tally: ServiceTally,
     entity: Arc<str>,
     address: Arc<str>,
@@ -57,7 +58,6 @@ struct ListenerEntry {
 }
 
 struct ConnectorEntry {
-    spec: ConnectorSpec,
     tally: ServiceTally,
     entity: Arc<str>,
     address: Arc<str>,
@@ -149,8 +149,15 @@ impl Router {
     pub fn add_listener(&mut self, spec: ListenerSpec) -> ListenerId {
         let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
         let tally = self.new_tally();
-        let entry = ListenerEntry { spec, tally, entity, address: address.clone(), listening: false };
-        let id = self.listeners.insert(entry);
+        let ListenerSpec { encapsulation, site_id, .. } = spec;
+        let id = self.listeners.insert(ListenerEntry {
+            encapsulation,
+            site_id,
+            tally,
+            entity,
+            address: address.clone(),
+            listening: false,
+        });
         self.table.add_listener(&address, id);
         self.address_changed(&address);
         id
@@ -170,7 +177,7 @@ impl Router {
     pub fn add_connector(&mut self, spec: ConnectorSpec) -> ConnectorId {
         let (entity, address): (Arc<str>, Arc<str>) = (spec.name.as_str().into(), spec.address.as_str().into());
         let tally = self.new_tally();
-        let id = self.connectors.insert(ConnectorEntry { spec, tally, entity, address: address.clone() });
+        let id = self.connectors.insert(ConnectorEntry { tally, entity, address: address.clone() });
         self.table.add_server(&address, Dest::Local(id));
         self.address_changed(&address);
         id
@@ -181,11 +188,6 @@ impl Router {
         let Some(entry) = self.connectors.remove(id) else { return };
         self.table.remove_server(&entry.address, Dest::Local(id));
         self.address_changed(&entry.address);
-    }
-
-    /// The spec of a connector.
-    pub fn connector(&self, id: ConnectorId) -> Option<&ConnectorSpec> {
-        self.connectors.get(id).map(|entry| &entry.spec)
     }
 
     /// Who sends to an address or serves it has changed: the network is told, listeners open or close, those who send

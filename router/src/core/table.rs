@@ -127,6 +127,8 @@ impl Table {
     pub(super) fn add_server(&mut self, address: &Arc<str>, dest: Dest) {
         let entry = self.entries.entry(address.clone()).or_default();
         if !entry.servers.iter().any(|server| server.dest == dest) {
+            // Most have one server, and there may be thousands.
+            entry.servers.reserve_exact(1);
             entry.servers.push(Server { dest, open: 0, turn: 0 });
         }
     }

@@ -80,10 +80,6 @@ pub struct ConnectorSpec {
     pub name: String,
     /// Service address.
     pub address: String,
-    /// Target host.
-    pub host: String,
-    /// Target port.
-    pub port: String,
 }
 
 /// The other end of an AMQP connection.

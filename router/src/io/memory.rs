@@ -1,4 +1,4 @@
-//! What many closed connections leave behind goes back to the system.
+//! What the start and many closed connections leave behind goes back to the system.
 //!
 //! The C library keeps freed memory that stands between what is still in use: thousands of connections that have closed
 //! would hold most of theirs for ever.
@@ -42,10 +42,9 @@ pub(super) fn size(router: &Router) -> usize {
     router.open_flows() + router.open_splices()
 }
 
-/// Gives memory back whenever half of many have gone. A steady coming and going leaves it alone.
+/// Gives memory back after the start, and whenever half of many have gone. A steady coming and going leaves it alone.
 pub(super) async fn run(driver: Rc<Driver>) {
     loop {
-        driver.crowd.leaves.wait().await;
         let (mut before, mut now) = (usize::MAX, driver.inspect(size));
         while now < before {
             sleep(PAUSE).await;
@@ -54,6 +53,7 @@ pub(super) async fn run(driver: Rc<Driver>) {
         driver.crowd.most.set(now);
         driver.core(|router, _| router.shrink());
         give_back();
+        driver.crowd.leaves.wait().await;
     }
 }
 

@@ -151,8 +151,14 @@ pub struct ServiceCounts {
 pub(super) struct Tally {
     /// Of connections that are over; `opened` counts all.
     pub(super) past: Cell<Traffic>,
-    failures: RefCell<[u64; Cause::ALL.len()]>,
-    latency: Cell<LatencyStatus>,
+    /// None before the first: of many services most are never asked.
+    outcomes: RefCell<Option<Box<Outcomes>>>,
+}
+
+#[derive(Debug, Default)]
+struct Outcomes {
+    failures: [u64; Cause::ALL.len()],
+    latency: LatencyStatus,
 }
 
 impl Tally {
@@ -163,24 +169,21 @@ impl Tally {
     }
 
     pub(super) fn failed(&self, cause: Cause) {
-        self.failures.borrow_mut()[cause as usize] += 1;
+        self.outcomes.borrow_mut().get_or_insert_default().failures[cause as usize] += 1;
     }
 
     pub(super) fn answered(&self, latency: Duration) {
-        let mut status = self.latency.get();
-        status.count(latency);
-        self.latency.set(status);
+        self.outcomes.borrow_mut().get_or_insert_default().latency.count(latency);
     }
 
     pub(super) fn failures(&self) -> Vec<FailureCount> {
-        let counts = self.failures.borrow();
-        let counts =
-            Cause::ALL.iter().zip(counts.iter()).map(|(cause, count)| FailureCount { cause: *cause, count: *count });
-        counts.filter(|failures| failures.count > 0).collect()
+        let outcomes = self.outcomes.borrow();
+        let counts = outcomes.iter().flat_map(|outcomes| Cause::ALL.into_iter().zip(outcomes.failures));
+        counts.filter(|(_, count)| *count > 0).map(|(cause, count)| FailureCount { cause, count }).collect()
     }
 
     pub(super) fn latency(&self) -> LatencyStatus {
-        self.latency.get()
+        self.outcomes.borrow().as_ref().map(|outcomes| outcomes.latency).unwrap_or_default()
     }
 }
 

@@ -141,12 +141,9 @@ impl World {
     }
 
     pub(crate) fn connector(&mut self, node: usize, address: &str) -> ConnectorId {
-        let id = self.nodes[node].router.add_connector(ConnectorSpec {
-            name: format!("c-{address}"),
-            address: address.into(),
-            host: "localhost".into(),
-            port: "5432".into(),
-        });
+        let id = self.nodes[node]
+            .router
+            .add_connector(ConnectorSpec { name: format!("c-{address}"), address: address.into() });
         self.run();
         id
     }
@@ -234,7 +231,7 @@ impl World {
                     node.listening.insert(id, false);
                 }
                 Action::Connect { flow, connector } => {
-                    assert!(node.router.connector(connector).is_some());
+                    assert!(node.router.connector_tally(connector).is_some());
                     if node.target_up {
                         let socket = Socket { to_send: node.greeting.clone(), ..Socket::default() };
                         node.sockets.insert(flow, socket);

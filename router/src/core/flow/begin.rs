@@ -41,8 +41,8 @@ impl Router {
         now: Instant,
     ) -> Option<FlowId> {
         let entry = self.listeners.get(listener)?;
-        let (address, entity, site) = (entry.address.clone(), entry.entity.clone(), entry.spec.site_id.clone());
-        let (wanted, parent) = (entry.spec.encapsulation, entry.tally.record);
+        let (address, entity, site) = (entry.address.clone(), entry.entity.clone(), entry.site_id.clone());
+        let (wanted, parent) = (entry.encapsulation, entry.tally.record);
         let dest = self.choose(&address, Origin::Socket)?;
         let record = RecordFacts::new(self.new_record(), parent);
         let counterflow = self.record_id(record.number);

@@ -54,12 +54,7 @@ pub(in crate::io) fn connector_plan(bridge: &TcpBridge, profiles: &Profiles) -> 
     let tls = target_tls(profiles, &entity, bridge.ssl_profile.as_deref(), &host, bridge.verify_hostname)?;
     Ok(ConnectorPlan {
         entity: bridge.clone(),
-        spec: ConnectorSpec {
-            name: bridge.name.clone(),
-            address: bridge.address.clone(),
-            host: host.clone(),
-            port: port.to_string(),
-        },
+        spec: ConnectorSpec { name: bridge.name.clone(), address: bridge.address.clone() },
         target: Target { host, port, tls, proxy: None },
     })
 }
