@@ -247,6 +247,8 @@ impl Driver {
     /// supervisor starts again: half a router would be worse than none.
     pub(super) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         let guard = PanicGuard(Rc::clone(self));
+        // Held by a pointer, which costs less than the room that a task has for what it was given and for what it awaits.
+        let task = Box::pin(task);
         tokio::task::spawn_local(async move {
             let _guard = guard;
             task.await;

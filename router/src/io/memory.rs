@@ -57,6 +57,16 @@ pub(super) async fn run(driver: Rc<Driver>) {
     }
 }
 
+/// All threads share one heap: what one has freed, such as the plan of the start, the router uses again.
+#[allow(unsafe_code)]
+pub(super) fn share_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) takes no pointer, and may be called from any thread at any time.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 #[allow(unsafe_code)]
 fn give_back() {
     #[cfg(target_env = "gnu")]

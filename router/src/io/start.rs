@@ -9,6 +9,7 @@ use moorline_definition::router_config::RouterConfig;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::handle::RouterHandle;
+use super::memory;
 use super::plan::plan;
 use super::problem::StartError;
 use super::thread::{Channels, run};
@@ -75,6 +76,7 @@ impl Default for StartOptions {
 /// # Errors
 /// All problems of the configuration at once; nothing runs then.
 pub fn start(config: &RouterConfig, options: StartOptions) -> Result<RouterHandle, StartError> {
+    memory::share_heap();
     let log = options.log.clone();
     let plan = plan(config, options).map_err(StartError::Problems)?;
     let profiles = Arc::clone(&plan.profiles);
