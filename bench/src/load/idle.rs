@@ -14,8 +14,8 @@ use crate::window::Window;
 /// After how long it is asked what was given back.
 const AFTERWARDS: Duration = Duration::from_secs(5);
 const CLOSED: &str = "closed again";
-/// What was allocated for a connection's beginning may go again, before memory is looked at.
-const SETTLE: Duration = Duration::from_millis(500);
+/// What was allocated for the beginning of a program or connection may go again, before memory is looked at.
+const SETTLE: Duration = Duration::from_secs(1);
 
 pub(super) fn load() -> Load {
     Load {
@@ -29,6 +29,7 @@ pub(super) fn load() -> Load {
 
 fn measure(scene: &mut Scene<'_>) -> Result<Vec<Figure>> {
     let (mut figures, mut connections) = (Vec::new(), Vec::new());
+    scene.pause(SETTLE);
     let empty = memory(scene, "0 open", &mut figures);
     for count in [1000, 4000, 8000] {
         let count = scene.scale(count);
