@@ -21,7 +21,8 @@ pub(super) fn load() -> Load {
     Load {
         name: "idle",
         about: "Connections that echoed one byte and then do nothing. How fast they came is that of the last thousands, \
-                eight at a time. What is left is asked 5 s after all were closed.",
+                eight at a time. What a connection takes, and what is given back, is of memory without the pages of the program's \
+                file. What is left is asked 5 s after all were closed.",
         fresh: true,
         cases: vec![Case::new("idle", measure)],
     }
@@ -58,7 +59,7 @@ fn measure(scene: &mut Scene<'_>) -> Result<Vec<Figure>> {
             figures.push(Figure::new("edge CPU while idle, % of a core", spent.edge_share()).at(&step));
         }
     }
-    let full = resident(&scene.chain.edge());
+    let full = anonymous(&scene.chain.edge());
     drop(connections);
     scene.pause(AFTERWARDS);
     let left = memory(scene, CLOSED, &mut figures);
@@ -69,7 +70,7 @@ fn measure(scene: &mut Scene<'_>) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What the hops have in memory, in KiB; nothing where there is no hop.
+/// What the hops have in memory of their own, in KiB, and no page of a file; nothing where there is no hop.
 struct Memory {
     edge: f64,
     interior: f64,
@@ -77,15 +78,16 @@ struct Memory {
 
 /// Looks at it, and notes it in MiB.
 fn memory(scene: &Scene<'_>, step: &str, figures: &mut Vec<Figure>) -> Memory {
-    let (edge, interior) = (resident(&scene.chain.edge()), resident(&scene.chain.interior()));
-    for (name, kibibytes) in [("edge memory, MiB", edge), ("interior memory, MiB", interior)] {
+    let (edge, interior) = (scene.chain.edge(), scene.chain.interior());
+    let own = Memory { edge: anonymous(&edge), interior: anonymous(&interior) };
+    for (name, kibibytes) in [
+        ("edge memory, MiB", resident(&edge)),
+        ("interior memory, MiB", resident(&interior)),
+        ("edge memory without its program's file, MiB", own.edge),
+    ] {
         if kibibytes > 0.0 {
             figures.push(Figure::new(name, kibibytes / 1024.0).at(step));
         }
     }
-    let own = anonymous(&scene.chain.edge());
-    if own > 0.0 {
-        figures.push(Figure::new("edge memory without its program's file, MiB", own / 1024.0).at(step));
-    }
-    Memory { edge, interior }
+    own
 }
