@@ -178,19 +178,13 @@ impl FlowSocket {
     ) -> Result<Step, TransportError> {
         // A reset must be noticed even while neither half can move.
         let mut step = Step { moved: 0, progress: false, interest: Interest::ERROR };
-        if io.has_output {
-            let (first, second) = router.flow_output(flow);
-            let n = self.transport.write(&[IoSlice::new(first), IoSlice::new(second)])?;
-            if n > 0 {
-                router.handle_written(flow, n, now);
-                driver.totals.count_out(n);
-                step.moved += n;
-                step.progress = true;
+        if io.has_output || io.moved > 0 {
+            let n = if io.has_output {
+                let (first, second) = router.flow_output(flow);
+                self.transport.write(&[IoSlice::new(first), IoSlice::new(second)])?
             } else {
-                step.interest |= Interest::WRITABLE;
-            }
-        } else if io.moved > 0 {
-            let n = self.empty_pipe(flow, io.moved, driver)?;
+                self.empty_pipe(flow, io.moved, driver)?
+            };
             if n > 0 {
                 router.handle_written(flow, n, now);
                 driver.totals.count_out(n);

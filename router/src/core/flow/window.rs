@@ -32,7 +32,7 @@ pub(super) struct Window {
     /// What is enough beside others.
     enough: u64,
     beside: bool,
-    /// Smallest step of the acknowledgements: a window below it would wait for ever.
+    /// Smallest step of the acknowledgements: a window below it would wait for ever. A router reports in steps of one size at least.
     step: u64,
     /// An offset, and when it was reached.
     timed: Option<(u64, Instant)>,
